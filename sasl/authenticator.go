@@ -1,0 +1,204 @@
+package sasl
+
+import (
+	"context"
+	"errors"
+)
+
+// An Authenticator signs in: it chooses a mechanism, fetches the secret and runs
+// the exchange. Keep one per account and share it among connections: it
+// remembers refused tokens for all of them (see [CoolDown]). It is safe for
+// concurrent use; its fields are not to be changed after the first use, and it
+// is not to be copied then.
+type Authenticator struct {
+	Registry    *Registry // nil means Default()
+	Credentials Credentials
+	Policy      Policy
+
+	refusals refusals
+	renewals renewals
+}
+
+// OAuth returns an Authenticator for a user whose access tokens come from g.
+func OAuth(user string, g TokenGenerator) *Authenticator {
+	return &Authenticator{Credentials: Credentials{Username: user, Token: g}}
+}
+
+// Password returns an Authenticator for a user with a password.
+func Password(user, password string) *Authenticator {
+	secret := NewSecret(password)
+	return &Authenticator{Credentials: Credentials{
+		Username: user,
+		Password: func(context.Context) (Secret, error) { return secret, nil },
+	}}
+}
+
+// Validate checks everything that can be checked without a connection and
+// without fetching a secret. Begin, Authenticate and the engines call it before
+// any I/O. All that is wrong is in the error.
+func (a *Authenticator) Validate() error {
+	return errors.Join(a.Credentials.validate(), a.Policy.validate(a.Registry))
+}
+
+// Authenticate chooses a mechanism for the connection and signs in over t. It
+// returns the name of the mechanism that ran last, "" if none did.
+//
+// It goes on to another mechanism only if the server refused to run the first
+// one, and never to a weaker one. A token that the server refuses is replaced
+// once, by a different one, on the same connection; a password is never tried
+// twice. The error tells why:
+//
+//   - [*NoMechanismError]: nothing that the server offers may run here;
+//   - [*TokenError]: the token generator failed;
+//   - [*RefusedError], [*OAuthError] or what t returned, matching [ErrRejected]:
+//     the server refused the credentials;
+//   - [*CoolDownError]: it refused two tokens lately, so none was tried;
+//   - one that matches [ErrServerUnverified] or [ErrProtocol]: drop the
+//     connection;
+//   - anything else is of t or of the context.
+func (a *Authenticator) Authenticate(ctx context.Context, c *Conn, t Transport) (mechanism string, err error) {
+	mechanisms, err := a.choose(c)
+	if err != nil {
+		return "", err
+	}
+	var refused *Mechanism // the strongest that the server refused to run
+	for _, m := range mechanisms {
+		if refused != nil && m.Traits.strength() < refused.Traits.strength() {
+			continue
+		}
+		mechanism, err = m.Name, a.signIn(ctx, c, t, m)
+		if !errors.Is(err, ErrMechanismRefused) || ctx.Err() != nil {
+			return mechanism, err
+		}
+		if refused == nil {
+			refused = &m
+		}
+	}
+	return mechanism, err
+}
+
+// signIn runs m, and once more if the token it sent was refused and there is
+// another.
+func (a *Authenticator) signIn(ctx context.Context, c *Conn, t Transport, m Mechanism) error {
+	x, err := a.begin(ctx, c, m)
+	if err != nil {
+		return err
+	}
+	refusal := x.run(ctx, t)
+	if refusal == nil || !x.tokenRefused {
+		return refusal
+	}
+	x, err = a.begin(ctx, c, m)
+	if err != nil {
+		return renewalFailed(refusal, err)
+	}
+	err = x.run(ctx, t)
+	if err == nil || x.tokenRefused {
+		return err
+	}
+	return &RefusedError{Refusal: refusal, Renewal: err}
+}
+
+// renewalFailed joins the refusal of a token with why there is no other. What
+// other connections were told of the same token in the meantime adds nothing.
+func renewalFailed(refusal, err error) error {
+	var known *RefusedError
+	if errors.As(err, &known) {
+		err = known.Renewal
+	}
+	return &RefusedError{Refusal: refusal, Renewal: err}
+}
+
+// Begin chooses a mechanism for the connection, fetches the secret and returns
+// the exchange, for hosts that have a loop of their own. The host runs it as a
+// [Client] and hands its verdict to [Exchange.Finish]:
+//
+//	err = x.Finish(client.Auth(x))
+//
+// ctx bounds the whole exchange. The errors are those of Authenticate.
+func (a *Authenticator) Begin(ctx context.Context, c *Conn) (*Exchange, error) {
+	mechanisms, err := a.choose(c)
+	if err != nil {
+		return nil, err
+	}
+	return a.begin(ctx, c, mechanisms[0])
+}
+
+func (a *Authenticator) begin(ctx context.Context, c *Conn, m Mechanism) (*Exchange, error) {
+	x := &Exchange{authenticator: a, mechanism: m}
+	credentials := a.Credentials
+	if credentials.Token != nil {
+		credentials.Token = &guard{a, x}
+	}
+	client, err := m.NewClient(ctx, c, &credentials)
+	if err != nil {
+		return nil, err
+	}
+	x.client = client
+	return x, nil
+}
+
+// choose validates the Authenticator and returns the mechanisms that may run on
+// c, the preferred one first: at least one, or an error.
+func (a *Authenticator) choose(c *Conn) ([]Mechanism, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	var usable []Mechanism
+	var skipped []Decision
+	for m, reason := range a.decide(c) {
+		if reason == nil {
+			usable = append(usable, m)
+		} else {
+			skipped = append(skipped, Decision{Mechanism: m.Name, Reason: reason})
+		}
+	}
+	if len(usable) == 0 {
+		return nil, &NoMechanismError{Offered: c.Offered, Skipped: skipped}
+	}
+	return usable, nil
+}
+
+// Explain returns what negotiation makes of every mechanism of the registry, in
+// order of preference. It does no I/O and fetches no secret.
+func (a *Authenticator) Explain(c *Conn) []Decision {
+	var decisions []Decision
+	chosen := false
+	for m, reason := range a.decide(c) {
+		decisions = append(decisions, Decision{Mechanism: m.Name, Chosen: reason == nil && !chosen, Reason: reason})
+		chosen = chosen || reason == nil
+	}
+	return decisions
+}
+
+// decide yields every mechanism of the registry in order of preference, and why
+// it cannot run on c.
+func (a *Authenticator) decide(c *Conn) func(yield func(Mechanism, error) bool) {
+	mechanisms := a.Registry.Mechanisms()
+	a.Policy.sort(mechanisms)
+	return func(yield func(Mechanism, error) bool) {
+		for _, m := range mechanisms {
+			if !yield(m, a.skip(&m, c)) {
+				return
+			}
+		}
+	}
+}
+
+// skip says why m cannot run on c, nil if it can.
+func (a *Authenticator) skip(m *Mechanism, c *Conn) error {
+	switch {
+	case m.NewClient == nil:
+		return errors.New("sasl: has no client side")
+	case !c.Offers(m.Name):
+		return errors.New("sasl: not offered by the server")
+	case !a.Credentials.allowed(c.Host):
+		return ErrWrongHost
+	}
+	if m.Usable != nil {
+		if err := m.Usable(c, &a.Credentials); err != nil {
+			return err
+		}
+	}
+	return a.Policy.rejects(m, c)
+}

@@ -1,0 +1,150 @@
+package sasl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Credentials are what a user has to sign in with. A zero field means "does not
+// have it". Secrets are fetched late, at most once per exchange.
+type Credentials struct {
+	// Username is the authentication identity: whose password or mailbox it is.
+	Username string
+
+	// AuthzID is the authorization identity, to act as somebody else. Empty
+	// means: as Username.
+	AuthzID string
+
+	// Password returns the password. Nil means that there is none.
+	Password func(context.Context) (Secret, error)
+
+	// Token supplies access tokens. Nil means that there are none.
+	Token TokenGenerator
+
+	// External says that the server knows the user by other means, such as a
+	// client certificate.
+	External bool
+
+	// Hosts are the only hosts, as named when dialling, that may see these
+	// credentials. Empty means any host.
+	Hosts []string
+}
+
+// BearerToken fetches the access token for an exchange on conn. A mechanism
+// calls it once, in NewClient.
+func (c *Credentials) BearerToken(ctx context.Context, conn *Conn) (Token, error) {
+	if c.Token == nil {
+		return Token{}, errNoToken
+	}
+	token, err := c.Token.Token(ctx, TokenRequest{
+		Username: c.Username,
+		Service:  conn.Service,
+		Host:     conn.Host,
+		Port:     conn.Port,
+	})
+	if err != nil {
+		return Token{}, err
+	}
+	return token, checkToken(token.Value.Reveal())
+}
+
+// password fetches the password and checks that it can be sent.
+func (c *Credentials) password(ctx context.Context) (Secret, error) {
+	secret, err := c.Password(ctx)
+	if err != nil {
+		return Secret{}, fmt.Errorf("sasl: no password: %w", err)
+	}
+	switch s := secret.Reveal(); {
+	case s == "":
+		return Secret{}, fmt.Errorf("%w: empty password", ErrBadCredentials)
+	case !utf8.ValidString(s):
+		return Secret{}, fmt.Errorf("%w: password is not valid UTF-8", ErrBadCredentials)
+	case strings.ContainsRune(s, 0):
+		return Secret{}, fmt.Errorf("%w: NUL in password", ErrBadCredentials)
+	}
+	return secret, nil
+}
+
+// The reasons that Usable of this package's mechanisms gives.
+var (
+	errNoPassword = errors.New("sasl: no password to sign in with")
+	errNoToken    = errors.New("sasl: no token generator to sign in with")
+	errNoAuthzID  = errors.New("sasl: mechanism cannot carry an authorization identity")
+)
+
+func usableWithPassword(_ *Conn, c *Credentials) error {
+	if c.Password == nil {
+		return errNoPassword
+	}
+	return nil
+}
+
+func usableWithToken(_ *Conn, c *Credentials) error {
+	if c.Token == nil {
+		return errNoToken
+	}
+	return nil
+}
+
+// withoutAuthzID narrows usable to credentials that name no authorization
+// identity of their own.
+func withoutAuthzID(usable func(*Conn, *Credentials) error) func(*Conn, *Credentials) error {
+	return func(conn *Conn, c *Credentials) error {
+		if c.AuthzID != "" && c.AuthzID != c.Username {
+			return errNoAuthzID
+		}
+		return usable(conn, c)
+	}
+}
+
+func (c *Credentials) validate() error {
+	var errs []error
+	if c.Password != nil && c.Token != nil {
+		errs = append(errs, ErrAmbiguousCredentials)
+	}
+	if c.Username == "" && (c.Password != nil || c.Token != nil) {
+		errs = append(errs, fmt.Errorf("%w: no user name", ErrBadCredentials))
+	}
+	errs = append(errs, checkIdentity("user name", c.Username), checkIdentity("authorization identity", c.AuthzID))
+	if slices.Contains(c.Hosts, "") {
+		errs = append(errs, fmt.Errorf("%w: empty name in Hosts", ErrBadCredentials))
+	}
+	return errors.Join(errs...)
+}
+
+// allowed reports whether host may see the credentials.
+func (c *Credentials) allowed(host string) bool {
+	return len(c.Hosts) == 0 || slices.ContainsFunc(c.Hosts, func(h string) bool {
+		return strings.EqualFold(h, host)
+	})
+}
+
+// checkIdentity refuses names that could end a field or a line. The error names
+// the field, not its value.
+func checkIdentity(field, s string) error {
+	if !utf8.ValidString(s) {
+		return fmt.Errorf("%w: %s is not valid UTF-8", ErrBadCredentials, field)
+	}
+	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return fmt.Errorf("%w: control character in %s", ErrBadCredentials, field)
+	}
+	return nil
+}
+
+// checkToken refuses what cannot be an access token: RFC 6750, Section 2.1
+// allows fewer characters still, but providers decide what they issue.
+func checkToken(s string) error {
+	if s == "" {
+		return fmt.Errorf("%w: empty access token", ErrBadCredentials)
+	}
+	for _, c := range []byte(s) {
+		if c <= ' ' || c > '~' {
+			return fmt.Errorf("%w: access token holds a space, a control character or one outside ASCII", ErrBadCredentials)
+		}
+	}
+	return nil
+}

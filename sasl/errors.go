@@ -1,0 +1,164 @@
+package sasl
+
+import (
+	"errors"
+	"fmt"
+	"net/textproto"
+	"strings"
+	"time"
+)
+
+// What a server's final reply to a sign-in amounts to. A [Transport] returns
+// verdicts that match one of these, or two: [ErrRejected] together with
+// [ErrNotPermitted] is a refusal that no other credential would lift.
+var (
+	// ErrRejected: the server refused the credentials (SMTP 535).
+	ErrRejected = errors.New("sasl: credentials refused")
+	// ErrNotPermitted: the account may not sign in this way, whatever the
+	// credentials (SMTP 550).
+	ErrNotPermitted = errors.New("sasl: account may not sign in this way")
+	// ErrTemporary: the server cannot authenticate now (SMTP 454 and other 4yz).
+	ErrTemporary = errors.New("sasl: temporary authentication failure")
+	// ErrUnavailable: the server or the account is out of service for now (SMTP
+	// 421, 432). It says nothing of the credentials.
+	ErrUnavailable = errors.New("sasl: service not available")
+	// ErrMechanismRefused: the server will not run this mechanism (SMTP 504,
+	// 534). Another one may do.
+	ErrMechanismRefused = errors.New("sasl: mechanism refused")
+)
+
+// What goes wrong on this side, or between the two.
+var (
+	// ErrInsecure: a secret would have left without the protection it needs, or
+	// the server demands encryption first (SMTP 523, 538).
+	ErrInsecure = errors.New("sasl: connection not secure enough")
+	// ErrProtocol: the peer broke the rules of SASL or of the mechanism.
+	ErrProtocol = errors.New("sasl: protocol error")
+	// ErrServerUnverified: success was reported before the server had proved
+	// itself. Whoever answered may not be the server.
+	ErrServerUnverified = errors.New("sasl: server did not prove its identity")
+	// ErrWrongHost: the credentials are for other hosts (see [Credentials.Hosts]).
+	ErrWrongHost = errors.New("sasl: credentials are not for this host")
+	// ErrAmbiguousCredentials: a password and a token generator together.
+	ErrAmbiguousCredentials = errors.New("sasl: both a password and a token generator; set one of them")
+	// ErrBadCredentials: a user name, password or token that cannot be sent.
+	ErrBadCredentials = errors.New("sasl: unusable credentials")
+)
+
+// ReplyKind returns the error above that an SMTP reply code to AUTH stands for
+// (RFC 4954, Sections 4 and 6), nil for 235.
+func ReplyKind(code int) error {
+	switch code {
+	case 235:
+		return nil
+	case 421, 432:
+		return ErrUnavailable
+	case 504, 534:
+		return ErrMechanismRefused
+	case 523, 538:
+		return ErrInsecure
+	case 535:
+		return ErrRejected
+	case 550:
+		return ErrNotPermitted
+	}
+	if code/100 == 4 {
+		return ErrTemporary
+	}
+	return ErrProtocol
+}
+
+// verdictIs reports whether verdict matches kind, for the engine's verdicts and
+// for those of net/smtp.
+func verdictIs(verdict, kind error) bool {
+	if errors.Is(verdict, kind) {
+		return true
+	}
+	var reply *textproto.Error
+	return errors.As(verdict, &reply) && ReplyKind(reply.Code) == kind
+}
+
+// A NoMechanismError says that no mechanism can run on a connection, and why.
+// It matches every reason, so that errors.Is(err, [ErrInsecure]) tells whether
+// encryption would have helped.
+type NoMechanismError struct {
+	Offered []string   // what the server offers
+	Skipped []Decision // every mechanism of the registry
+}
+
+func (e *NoMechanismError) Error() string {
+	var b strings.Builder
+	b.WriteString("sasl: no usable mechanism: the server offers ")
+	if len(e.Offered) == 0 {
+		b.WriteString("none")
+	}
+	for i, name := range e.Offered {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		fmt.Fprintf(&b, "%.20s", printable(name))
+	}
+	for _, d := range e.Skipped {
+		fmt.Fprintf(&b, "; %s: %s", d.Mechanism, strings.TrimPrefix(d.Reason.Error(), "sasl: "))
+	}
+	return b.String()
+}
+
+// Unwrap returns the reasons.
+func (e *NoMechanismError) Unwrap() []error {
+	var errs []error
+	for _, d := range e.Skipped {
+		errs = append(errs, d.Reason)
+	}
+	return errs
+}
+
+// A TokenError says that the [TokenGenerator] failed, so that nothing was sent
+// to the server. Err is what the generator returned, unchanged.
+type TokenError struct {
+	Err error
+}
+
+func (e *TokenError) Error() string { return "sasl: no access token: " + e.Err.Error() }
+
+// Unwrap returns the generator's error.
+func (e *TokenError) Unwrap() error { return e.Err }
+
+// A RefusedError says that the server refused a token and that no other token
+// was tried to the end. It matches both of its errors.
+type RefusedError struct {
+	Refusal error // what the server said to the refused token
+	Renewal error // why no other token took its place: often ErrNoOtherToken
+}
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("%v (renewal: %v)", e.Refusal, e.Renewal)
+}
+
+// Unwrap returns the refusal and the error of the renewal.
+func (e *RefusedError) Unwrap() []error { return []error{e.Refusal, e.Renewal} }
+
+// A CoolDownError says that sign-in was not tried, because the server has
+// refused two tokens of this [Authenticator] lately. Err is the last refusal.
+type CoolDownError struct {
+	Until time.Time // when the next sign-in will be tried
+	Err   error
+}
+
+func (e *CoolDownError) Error() string {
+	return fmt.Sprintf("sasl: sign-in not tried again before %s: %v", e.Until.Format(time.RFC3339), e.Err)
+}
+
+// Unwrap returns the last refusal.
+func (e *CoolDownError) Unwrap() error { return e.Err }
+
+// printable replaces what a terminal or a log would act on. Text of a peer
+// passes through it on its way into an error.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == '\u2028' || r == '\u2029' {
+			return '.'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "."))
+}

@@ -1,0 +1,209 @@
+package sasl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Bounds of an exchange.
+const (
+	// MaxMessage is the longest message, in octets before base64, that is sent
+	// or accepted: what fits the 12288 octets of RFC 4954, Section 4.
+	MaxMessage = 9216
+
+	// MaxRounds is how many challenges a server may send.
+	MaxRounds = 16
+)
+
+// A Transport is a protocol's half of an exchange: package smtp implements it
+// over AUTH and 334. Its errors say that the connection failed; what the server
+// thinks of the credentials is in the [Reply].
+type Transport interface {
+	// Auth starts the exchange. A nil initial response is none; an empty one is
+	// sent as such. Auth decides whether it fits into the command.
+	Auth(ctx context.Context, mechanism string, initial []byte) (Reply, error)
+	// Respond answers a challenge. The response may be empty.
+	Respond(ctx context.Context, response []byte) (Reply, error)
+	// Cancel ends the exchange in place of a response.
+	Cancel(ctx context.Context) (Reply, error)
+}
+
+// A Reply is the server's answer in an exchange: a challenge, or the end.
+type Reply struct {
+	// More says that this is a challenge and the server waits for a response.
+	More      bool
+	Challenge []byte
+	// Malformed says that the challenge could not be decoded.
+	Malformed bool
+
+	// Verdict is how the exchange ended: nil for success, else an error that
+	// matches [ErrRejected] or one of its neighbours.
+	Verdict error
+}
+
+// An Exchange is one run of one mechanism. It is a [Client] that bounds what the
+// server can do and ends in Finish. One goroutine may use it at a time.
+type Exchange struct {
+	authenticator *Authenticator
+	mechanism     Mechanism
+	client        Client
+	token         Token // what was fetched for it, if anything was
+
+	rounds       int
+	failure      error // what Start or Next returned
+	finished     bool
+	result       error
+	tokenRefused bool
+}
+
+var _ Client = (*Exchange)(nil)
+
+// Mechanism returns the name of the mechanism.
+func (x *Exchange) Mechanism() string { return x.mechanism.Name }
+
+// Start returns the name of the mechanism and its initial response. A nil
+// response is none; an empty one is to be sent as such.
+func (x *Exchange) Start() (mechanism string, initial []byte, err error) {
+	name, initial, err := x.client.Start()
+	switch {
+	case err != nil:
+	case name != x.mechanism.Name:
+		err = fmt.Errorf("%w: mechanism %s calls itself %q", ErrProtocol, x.mechanism.Name, name)
+	default:
+		err = checkLength(initial)
+	}
+	if err != nil {
+		x.failure = err
+		return "", nil, err
+	}
+	return name, initial, nil
+}
+
+// Next returns the response to a challenge; it is never nil. After an error, the
+// host cancels the exchange and hands the error to Finish.
+func (x *Exchange) Next(challenge []byte) ([]byte, error) {
+	response, err := x.next(challenge)
+	if err != nil {
+		x.failure = err
+		return nil, err
+	}
+	return response, nil
+}
+
+func (x *Exchange) next(challenge []byte) ([]byte, error) {
+	x.rounds++
+	switch {
+	case x.failure != nil:
+		return nil, x.failure
+	case x.finished:
+		return nil, fmt.Errorf("%w: challenge after the end of the exchange", ErrProtocol)
+	case x.rounds > MaxRounds:
+		return nil, fmt.Errorf("%w: more than %d challenges", ErrProtocol, MaxRounds)
+	case len(challenge) > MaxMessage:
+		return nil, fmt.Errorf("%w: challenge longer than %d octets", ErrProtocol, MaxMessage)
+	}
+	response, err := x.client.Next(challenge)
+	if err != nil {
+		return nil, err
+	}
+	if response == nil {
+		response = []byte{} // nil means "done" to some hosts, while the server waits
+	}
+	return response, checkLength(response)
+}
+
+func checkLength(message []byte) error {
+	if len(message) > MaxMessage {
+		return fmt.Errorf("%w: message of %d octets is longer than the %d that servers have to accept",
+			ErrBadCredentials, len(message), MaxMessage)
+	}
+	return nil
+}
+
+// Finish ends the exchange and returns its result. verdict is what the host was
+// told: nil for success, else its error. A nil result means that the server
+// accepted the credentials and, if the mechanism asks for it, proved itself.
+//
+// Finish may be called more than once; the first verdict counts.
+func (x *Exchange) Finish(verdict error) error {
+	if x.finished {
+		return x.result
+	}
+	x.finished = true
+	x.result = x.finish(verdict)
+	if x.token.Value.IsZero() {
+		return x.result
+	}
+	if x.result == nil {
+		x.authenticator.refusals.accepted(x.token)
+	} else if isRefusal(x.result) {
+		x.tokenRefused = true
+		x.authenticator.refusals.add(x.token, x.result)
+	}
+	return x.result
+}
+
+func (x *Exchange) finish(verdict error) error {
+	if x.failure != nil {
+		switch {
+		case verdict == nil: // the host went on, or the server did
+			return fmt.Errorf("%w: success reported for an exchange that had failed: %w", ErrProtocol, x.failure)
+		case errors.Is(verdict, x.failure):
+			return verdict
+		}
+		return errors.Join(x.failure, verdict)
+	}
+	if f, ok := x.client.(Finisher); ok {
+		return f.Finish(verdict)
+	}
+	return verdict
+}
+
+// run drives the exchange over t to its end.
+func (x *Exchange) run(ctx context.Context, t Transport) error {
+	name, initial, err := x.Start()
+	if err != nil {
+		return err // nothing was sent
+	}
+	reply, err := t.Auth(ctx, name, initial)
+	for err == nil && reply.More {
+		var response []byte
+		if response, err = x.answer(reply); err != nil {
+			return x.cancel(ctx, t, err)
+		}
+		reply, err = t.Respond(ctx, response)
+	}
+	if err != nil {
+		return x.Finish(err)
+	}
+	return x.Finish(reply.Verdict)
+}
+
+// answer is Next for a challenge that may have been malformed.
+func (x *Exchange) answer(reply Reply) ([]byte, error) {
+	if reply.Malformed {
+		if _, ok := x.client.(promptIgnorer); !ok {
+			x.failure = fmt.Errorf("%w: challenge is not base64", ErrProtocol)
+			return nil, x.failure
+		}
+	}
+	return x.Next(reply.Challenge)
+}
+
+// A promptIgnorer is a Client to which challenges are prompts without meaning.
+type promptIgnorer interface{ ignoresPrompts() }
+
+// cancel ends an exchange that has failed on this side.
+func (x *Exchange) cancel(ctx context.Context, t Transport, failure error) error {
+	reply, err := t.Cancel(ctx)
+	switch {
+	case err != nil:
+		return x.Finish(err)
+	case reply.More:
+		return x.Finish(fmt.Errorf("%w: another challenge after the exchange was cancelled", ErrProtocol))
+	case reply.Verdict == nil: // RFC 4954, Section 4: it has to be refused
+		return x.Finish(nil)
+	}
+	return x.Finish(failure)
+}

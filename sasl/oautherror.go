@@ -1,0 +1,146 @@
+package sasl
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// An OAuthError is the error challenge of XOAUTH2 and OAUTHBEARER, by which a
+// server says why it refuses a token (RFC 7628, Section 3.2.2). Any field may be
+// empty, for servers send what they like.
+//
+// It matches [ErrRejected] if the token was refused for good, and what Err
+// matches.
+type OAuthError struct {
+	Mechanism           string
+	Status              string // "invalid_token", or an HTTP status such as "401"
+	Schemes             string // "bearer"
+	Scope               string // the scope that the server wants
+	OpenIDConfiguration string // a URL; it is never fetched
+
+	// Err is the final reply that followed the challenge. Nil on the server side.
+	Err error
+
+	raw []byte
+}
+
+// maxRawChallenge bounds what an OAuthError keeps of a challenge, in octets.
+const maxRawChallenge = 4096
+
+// parseOAuthError reads an error challenge. It takes anything: what is not JSON
+// is kept as it is.
+func parseOAuthError(mechanism string, challenge []byte) *OAuthError {
+	e := &OAuthError{Mechanism: mechanism, raw: append([]byte(nil), challenge[:min(len(challenge), maxRawChallenge)]...)}
+	var fields map[string]any
+	if json.Unmarshal(challenge, &fields) != nil {
+		return e
+	}
+	e.Status = scalar(fields["status"])
+	e.Schemes = scalar(fields["schemes"])
+	e.Scope = scalar(fields["scope"])
+	e.OpenIDConfiguration = scalar(fields["openid-configuration"])
+	return e
+}
+
+// scalar returns a JSON string or number as text: a status is either.
+func scalar(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case float64:
+		return fmt.Sprint(v)
+	}
+	return ""
+}
+
+// Raw returns the challenge as received, up to 4096 octets of it.
+func (e *OAuthError) Raw() []byte { return append([]byte(nil), e.raw...) }
+
+func (e *OAuthError) Error() string {
+	var b strings.Builder
+	b.WriteString("sasl: ")
+	if e.Mechanism != "" {
+		b.WriteString(e.Mechanism + ": ")
+	}
+	b.WriteString("token refused")
+	for _, field := range [][2]string{{"status", e.Status}, {"scope", e.Scope}} {
+		if field[1] != "" {
+			fmt.Fprintf(&b, ", %s %.200s", field[0], printable(field[1]))
+		}
+	}
+	if e.Err != nil {
+		b.WriteString(": " + e.Err.Error())
+	}
+	return b.String()
+}
+
+// Unwrap returns the final reply.
+func (e *OAuthError) Unwrap() error { return e.Err }
+
+// Is reports whether target is [ErrRejected] and the challenge was a refusal.
+func (e *OAuthError) Is(target error) bool {
+	return target == ErrRejected && (e.Err == nil || isRefusal(e))
+}
+
+// challenge is the error as a server sends it.
+func (e *OAuthError) challenge() []byte {
+	b, err := json.Marshal(struct {
+		Status              string `json:"status"`
+		Schemes             string `json:"schemes,omitempty"`
+		Scope               string `json:"scope,omitempty"`
+		OpenIDConfiguration string `json:"openid-configuration,omitempty"`
+	}{e.Status, e.Schemes, e.Scope, e.OpenIDConfiguration})
+	if err != nil { // strings always marshal
+		return []byte("{}")
+	}
+	return b
+}
+
+// An oauthClient is the client's part in what XOAUTH2 and OAUTHBEARER share: a
+// message, perhaps an error challenge and the answer to it, the verdict.
+type oauthClient struct {
+	mechanism string
+	message   Secret
+	dummy     string // the answer to an error challenge
+	refused   *OAuthError
+}
+
+func (c *oauthClient) Start() (string, []byte, error) {
+	return c.mechanism, []byte(c.message.Reveal()), nil
+}
+
+// Next takes the error challenge; there is no other. It answers it, so that the
+// server goes on to its final reply.
+func (c *oauthClient) Next(challenge []byte) ([]byte, error) {
+	if c.refused != nil {
+		return nil, fmt.Errorf("%w: second challenge", ErrProtocol)
+	}
+	c.refused = parseOAuthError(c.mechanism, challenge)
+	return []byte(c.dummy), nil
+}
+
+// Finish joins what the challenge said with the final reply.
+func (c *oauthClient) Finish(verdict error) error {
+	if c.refused == nil {
+		return verdict
+	}
+	if verdict == nil {
+		return fmt.Errorf("%w: success after an error challenge", ErrProtocol)
+	}
+	c.refused.Err = verdict
+	return c.refused
+}
+
+var (
+	_ Client   = (*oauthClient)(nil)
+	_ Finisher = (*oauthClient)(nil)
+)
+
+// asOAuthError returns the challenge that err stands for, if it does for one.
+func asOAuthError(err error) (*OAuthError, bool) {
+	var e *OAuthError
+	ok := errors.As(err, &e)
+	return e, ok
+}

@@ -1,0 +1,124 @@
+package sasl
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// A guard stands between a mechanism and the token generator: it tells the
+// generator of refused tokens and lets none of them through.
+type guard struct {
+	authenticator *Authenticator
+	exchange      *Exchange
+}
+
+func (g *guard) Token(ctx context.Context, req TokenRequest) (Token, error) {
+	refused := &g.authenticator.refusals
+	token, told, err := g.ask(ctx, req)
+	if err == nil && refused.find(token) != nil && !told.Matches(token) {
+		// Another connection learnt of the refusal while the generator worked.
+		token, _, err = g.ask(ctx, req)
+	}
+	if err != nil {
+		return Token{}, err
+	}
+	if refusal := refused.find(token); refusal != nil {
+		return Token{}, &RefusedError{Refusal: refusal, Renewal: ErrNoOtherToken}
+	}
+	g.exchange.token = token
+	return token, nil
+}
+
+// ask asks the generator for a token and returns what it was told of refused
+// ones. Connections that know of the same refusals share one call.
+func (g *guard) ask(ctx context.Context, req TokenRequest) (Token, *Rejection, error) {
+	a := g.authenticator
+	told, epoch, err := a.refusals.rejection()
+	if err != nil {
+		return Token{}, nil, err
+	}
+	var token Token
+	if told == nil {
+		token, err = a.Credentials.Token.Token(ctx, req)
+	} else {
+		req.Rejected = told
+		token, err = a.renewals.do(ctx, a.Credentials.Token, req, epoch)
+	}
+	switch {
+	case err == nil:
+		return token, told, nil
+	case told != nil && errors.Is(err, ErrNoOtherToken):
+		return Token{}, nil, &RefusedError{Refusal: told.Err, Renewal: err}
+	}
+	return Token{}, nil, &TokenError{err}
+}
+
+// renewals lets connections whose tokens were refused at the same time share
+// one call of the generator. The zero value has none under way.
+type renewals struct {
+	mu    sync.Mutex
+	calls map[renewalKey]*renewal
+}
+
+// A renewalKey tells which requests may share an answer.
+type renewalKey struct {
+	service, host string
+	port          int
+	epoch         uint64
+}
+
+type renewal struct {
+	done  chan struct{}
+	token Token
+	err   error
+	gone  bool // the asker's context ended first: the answer is of no use to others
+}
+
+// do asks g for a token, or waits for the answer to somebody else's question.
+func (r *renewals) do(ctx context.Context, g TokenGenerator, req TokenRequest, epoch uint64) (Token, error) {
+	key := renewalKey{req.Service, req.Host, req.Port, epoch}
+	for {
+		call, mine := r.join(key)
+		if mine {
+			r.lead(ctx, g, req, key, call)
+			return call.token, call.err
+		}
+		select {
+		case <-call.done:
+		case <-ctx.Done():
+			return Token{}, ctx.Err()
+		}
+		if !call.gone {
+			return call.token, call.err
+		}
+	}
+}
+
+// join returns the call that is under way for key, or a new one, which is the
+// caller's to make.
+func (r *renewals) join(key renewalKey) (call *renewal, mine bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if call := r.calls[key]; call != nil {
+		return call, false
+	}
+	call = &renewal{done: make(chan struct{}), gone: true}
+	if r.calls == nil {
+		r.calls = make(map[renewalKey]*renewal)
+	}
+	r.calls[key] = call
+	return call, true
+}
+
+// lead asks g and wakes all who wait, even if g panics.
+func (r *renewals) lead(ctx context.Context, g TokenGenerator, req TokenRequest, key renewalKey, call *renewal) {
+	defer func() {
+		r.mu.Lock()
+		delete(r.calls, key)
+		r.mu.Unlock()
+		close(call.done)
+	}()
+	call.token, call.err = g.Token(ctx, req)
+	call.gone = call.err != nil && ctx.Err() != nil
+}
