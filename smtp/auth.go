@@ -1,0 +1,170 @@
+package smtp
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/seed-55a66e92/postern/internal/wire"
+	"github.com/seed-55a66e92/postern/sasl"
+)
+
+// maxCommandLine is the longest command line, in octets, CRLF included (RFC
+// 5321, Section 4.5.3.1.4). An AUTH command that would pass it carries no
+// initial response (RFC 4954, Section 4).
+const maxCommandLine = 512
+
+// errConnLost marks errors of the connection, as opposed to verdicts.
+var errConnLost = errors.New("connection lost")
+
+// signIn runs the sign-in and explains how it failed.
+func (c *Client) signIn(ctx context.Context) error {
+	facts := &sasl.Conn{
+		Service:    "smtp",
+		Host:       c.server.host,
+		Port:       c.server.port,
+		TLS:        c.tls,
+		Verified:   c.tls != nil && c.verified,
+		Loopback:   c.cfg.DialContext == nil && isLoopbackName(c.server.host) && isLoopbackPeer(c.conn.raw),
+		ClientCert: c.clientCert,
+		Offered:    c.ext.mechanisms(),
+	}
+	mechanism, err := c.cfg.Auth.Authenticate(ctx, facts, &authTransport{c})
+	if err == nil {
+		c.mechanism = mechanism
+		return nil
+	}
+	if errors.Is(err, sasl.ErrProtocol) || errors.Is(err, sasl.ErrServerUnverified) {
+		c.conn.fail(err)
+	}
+	return c.explain(ctx, mechanism, err)
+}
+
+// explain wraps what came of a sign-in. A token generator's error and the end of
+// the context stay what they are, and a lost connection is no verdict.
+func (c *Client) explain(ctx context.Context, mechanism string, err error) error {
+	if ctx.Err() != nil {
+		return canceled(ctx, "sign-in")
+	}
+	auth := &AuthError{Mechanism: mechanism, Err: err}
+	var (
+		reply   *ReplyError
+		refused *sasl.RefusedError
+		token   *sasl.TokenError
+		lost    *lostError
+	)
+	if errors.As(err, &reply) {
+		auth.Reply, auth.Advice = &reply.Reply, reply.Advice
+	}
+	if errors.As(err, &auth.OAuth) { // the challenge says more than the reply
+		auth.Advice = cmp.Or(c.cfg.Profile.Advise(334, "", string(auth.OAuth.Raw())), auth.Advice)
+	}
+	if !errors.As(err, &refused) {
+		switch {
+		case errors.As(err, &token):
+			return err
+		case errors.As(err, &lost):
+			return lost.err
+		}
+	}
+	if none := new(sasl.NoMechanismError); errors.As(err, &none) && len(none.Offered) == 0 && c.tls == nil {
+		auth.Advice = "servers often offer AUTH only after STARTTLS"
+	}
+	return auth
+}
+
+func isLoopbackPeer(n net.Conn) bool {
+	addr, ok := n.RemoteAddr().(*net.TCPAddr)
+	return ok && addr.IP.IsLoopback()
+}
+
+// An authTransport is AUTH and its 334 (RFC 4954, Section 4).
+type authTransport struct{ c *Client }
+
+var _ sasl.Transport = (*authTransport)(nil)
+
+// Auth implements sasl.Transport.
+func (t *authTransport) Auth(ctx context.Context, mechanism string, initial []byte) (sasl.Reply, error) {
+	line := "AUTH " + mechanism
+	if initial == nil {
+		return t.send(ctx, line, line)
+	}
+	inline := line + " ="
+	if len(initial) > 0 {
+		inline = line + " " + string(wire.EncodeBase64(nil, initial))
+	}
+	if len(inline)+len("\r\n") <= maxCommandLine {
+		return t.send(ctx, line+fmt.Sprintf(" [%d octets]", len(initial)), inline)
+	}
+	reply, err := t.send(ctx, line, line)
+	if err != nil || !reply.More {
+		if err == nil && reply.Verdict == nil {
+			err = t.lost(t.c.conn.fail(fmt.Errorf("%w: 235 to AUTH before anything was sent", ErrProtocol)))
+		}
+		return reply, err
+	}
+	// Whatever the challenge says, it asks for the initial response.
+	return t.Respond(ctx, initial)
+}
+
+// Respond implements sasl.Transport.
+func (t *authTransport) Respond(ctx context.Context, response []byte) (sasl.Reply, error) {
+	return t.send(ctx, fmt.Sprintf("[response, %d octets]", len(response)), string(wire.EncodeBase64(nil, response)))
+}
+
+// Cancel implements sasl.Transport.
+func (t *authTransport) Cancel(ctx context.Context) (sasl.Reply, error) {
+	return t.send(ctx, "*", "*")
+}
+
+// send writes a line, of which the log gets another form.
+func (t *authTransport) send(ctx context.Context, logged, line string) (sasl.Reply, error) {
+	t.c.conn.logCommand(logged)
+	r, err := t.c.conn.exchange(ctx, "AUTH", line)
+	if err != nil {
+		return sasl.Reply{}, t.lost(err)
+	}
+	switch {
+	case r.Code == 334:
+		return challenge(r), nil
+	case r.Code == 235:
+		return sasl.Reply{}, nil
+	case r.Code/100 < 4: // 250 and 354 mean nothing here
+		return sasl.Reply{}, t.lost(t.c.conn.fail(fmt.Errorf("%w: %v to AUTH", ErrProtocol, r)))
+	}
+	return sasl.Reply{Verdict: t.verdict(r)}, nil
+}
+
+// challenge decodes a 334.
+func challenge(r Reply) sasl.Reply {
+	octets, err := wire.DecodeBase64([]byte(r.Lines[0]))
+	return sasl.Reply{More: true, Challenge: octets, Malformed: err != nil || len(r.Lines) > 1}
+}
+
+// verdict makes an error of a refusal that tells package sasl what it means.
+func (t *authTransport) verdict(r Reply) error {
+	kinds := []error{sasl.ReplyKind(r.Code)}
+	if r.Code == 535 && t.c.cfg.Profile.TokenBlameless(r.Enhanced.String()) {
+		kinds = append(kinds, sasl.ErrNotPermitted)
+	}
+	return &verdictError{t.c.refused("AUTH", r), kinds}
+}
+
+// A verdictError is a refused AUTH and what it means to package sasl.
+type verdictError struct {
+	*ReplyError
+	kinds []error
+}
+
+func (e *verdictError) Unwrap() []error { return append([]error{e.ReplyError}, e.kinds...) }
+
+// A lostError is an error of the connection.
+type lostError struct{ err error }
+
+func (e *lostError) Error() string        { return e.err.Error() }
+func (e *lostError) Unwrap() error        { return e.err }
+func (e *lostError) Is(target error) bool { return target == errConnLost }
+
+func (t *authTransport) lost(err error) error { return &lostError{err} }

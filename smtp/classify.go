@@ -1,0 +1,142 @@
+package smtp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"slices"
+
+	"github.com/seed-55a66e92/postern/sasl"
+)
+
+// A Class says what kind of failure an error is, and so what to do about it.
+type Class int
+
+const (
+	// None: no error.
+	None Class = iota
+	// Temporary: the server said "not now". Try again later.
+	Temporary
+	// Permanent: the server said no to this message. Do not try again.
+	Permanent
+	// Auth: the server refused the credentials, or there were none to send. A
+	// person has to act.
+	Auth
+	// Throttled: too much, too fast, or too many. Slow down and try again.
+	Throttled
+	// Network: the connection could not be made, failed, or made no sense. Try
+	// again.
+	Network
+	// Uncertain: the message may have been delivered. See [ErrUncertain].
+	Uncertain
+	// Partial: delivered to some recipients. See [PartialError].
+	Partial
+	// Canceled: the context ended.
+	Canceled
+	// Local: bad input, configuration or policy on this side. Trying again
+	// changes nothing.
+	Local
+)
+
+var classNames = [...]string{"none", "temporary", "permanent", "auth", "throttled", "network", "uncertain", "partial", "canceled", "local"}
+
+// String returns the name of the class in lower case.
+func (c Class) String() string {
+	if c < 0 || int(c) >= len(classNames) {
+		return "unknown"
+	}
+	return classNames[c]
+}
+
+// localErrors are on this side of the wire.
+var localErrors = []error{
+	ErrConfig, ErrEnvelope, ErrMessage, ErrConsumed, ErrTLSRequired, ErrNotOffered,
+	sasl.ErrBadCredentials, sasl.ErrAmbiguousCredentials, sasl.ErrWrongHost, sasl.ErrInsecure,
+}
+
+// Classify tells what kind of failure err is. It looks at the errors of this
+// package and of package sasl wherever they are wrapped.
+func Classify(err error) Class {
+	var partial *PartialError
+	switch {
+	case err == nil:
+		return None
+	case errors.Is(err, ErrUncertain):
+		return Uncertain
+	case errors.As(err, &partial):
+		return Partial
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return Canceled
+	case errors.Is(err, ErrTooLarge):
+		return Permanent
+	}
+	if class := classifyAuth(err); class != None {
+		return class
+	}
+	var reply *ReplyError
+	if errors.As(err, &reply) {
+		return classifyReply(reply)
+	}
+	var certificate *tls.CertificateVerificationError
+	if errors.As(err, &certificate) || slices.ContainsFunc(localErrors, func(l error) bool { return errors.Is(err, l) }) {
+		return Local
+	}
+	return Network
+}
+
+// classifyAuth judges failures to sign in, and returns None for others.
+func classifyAuth(err error) Class {
+	var (
+		none  *sasl.NoMechanismError
+		token *sasl.TokenError
+		auth  *AuthError
+	)
+	switch {
+	case errors.As(err, &none):
+		return Local
+	case errors.As(err, &token): // for the first token, or for another one
+		var t interface{ Temporary() bool }
+		if errors.As(token.Err, &t) && t.Temporary() {
+			return Temporary
+		}
+		return Auth
+	case !errors.As(err, &auth):
+		return None
+	case errors.Is(auth.Err, sasl.ErrRejected), errors.Is(auth.Err, sasl.ErrNotPermitted), errors.Is(auth.Err, sasl.ErrServerUnverified):
+		return Auth
+	case auth.Reply != nil && auth.Reply.Code/100 == 4:
+		return Throttled // 421, 432 and 454: all of them mean "not so many sign-ins"
+	case auth.Reply != nil:
+		return Auth
+	}
+	return None
+}
+
+// classifyReply judges a refused command other than AUTH. Recipients are
+// refused for reasons of their own, which say nothing about the client's pace.
+func classifyReply(e *ReplyError) Class {
+	r := e.Reply
+	switch {
+	case r.Code == 421, r.Code == 432:
+		return Throttled
+	case r.Code == 530, r.Code == 535:
+		return Auth
+	case r.Code/100 == 4 && (r.Enhanced[1] == 7 || r.Enhanced == EnhancedCode{4, 3, 2}) &&
+		(e.Command == "MAIL" || e.Command == "DATA" || e.Command == "."):
+		return Throttled
+	case r.Code/100 == 4:
+		return Temporary
+	}
+	return Permanent
+}
+
+// SafeToRetry reports whether the message of a failed Send has certainly not
+// been accepted for anybody, so that sending it again cannot deliver it twice.
+// Whether that would help is another question; see [Classify].
+func SafeToRetry(err error) bool {
+	switch Classify(err) {
+	case None, Uncertain, Partial:
+		return false
+	}
+	return true
+}

@@ -1,0 +1,106 @@
+package smtp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"github.com/seed-55a66e92/postern/providers/profile"
+)
+
+// A Client is one connection, signed in. It sends one message after another. One
+// goroutine may use it at a time.
+type Client struct {
+	conn       *conn
+	cfg        Config
+	server     server
+	ext        extensions
+	tls        *tls.ConnectionState
+	verified   bool
+	clientCert bool
+	mechanism  string
+	inMail     bool // a transaction may be open: RSET comes before the next
+}
+
+// Send connects, signs in, sends one message and disconnects. It returns without
+// waiting for the reply to QUIT.
+//
+// The Result is never nil. The error tells what happened; see [Classify] and
+// [SafeToRetry]. Whatever can be checked is checked before a connection is made.
+func Send(ctx context.Context, cfg Config, env Envelope, msg Message) (*Result, error) {
+	job, err := newJob(env, msg)
+	if err != nil {
+		return &Result{}, err
+	}
+	defer job.content.close()
+	if err := cfg.Validate(); err != nil {
+		return &Result{}, err
+	}
+	c, attempts, err := dial(ctx, cfg)
+	if err != nil {
+		return &Result{Attempts: attempts}, err
+	}
+	result, err := c.transact(ctx, job)
+	result.Attempts = attempts
+	c.leave(ctx)
+	return result, err
+}
+
+// Send sends one message. It may be called again after any error that leaves the
+// connection in step; after one that does not, it fails with [ErrBroken].
+//
+// The Result is never nil.
+func (c *Client) Send(ctx context.Context, env Envelope, msg Message) (*Result, error) {
+	job, err := newJob(env, msg)
+	if err != nil {
+		return &Result{}, err
+	}
+	defer job.content.close()
+	result, err := c.transact(ctx, job)
+	result.Attempts = 1
+	return result, err
+}
+
+// closeWait is how long Close waits for the reply to QUIT.
+const closeWait = time.Second
+
+// Close says QUIT, waits at most a second for the reply and closes the
+// connection. Nothing that goes wrong then matters to a message that was
+// accepted. A second Close, and that of a broken connection, does nothing.
+func (c *Client) Close() error {
+	if c.conn.broken != nil {
+		c.conn.close()
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
+	defer cancel()
+	defer c.conn.bind(ctx)()
+	_, err := c.conn.command(ctx, "QUIT")
+	c.conn.close()
+	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// leave says QUIT and closes the connection without waiting for the reply.
+func (c *Client) leave(ctx context.Context) {
+	if c.conn.usable() == nil && ctx.Err() == nil {
+		stop := c.conn.bind(ctx)
+		c.conn.logCommand("QUIT")
+		c.conn.write(ctx, "QUIT", []byte("QUIT\r\n"), closeWait)
+		stop()
+	}
+	c.conn.close()
+}
+
+// quirks are what is known of the server against its own word.
+func (c *Client) quirks() profile.Quirks {
+	if c.cfg.Profile == nil {
+		return profile.Quirks{}
+	}
+	return c.cfg.Profile.Quirks
+}

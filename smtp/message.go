@@ -1,0 +1,102 @@
+package smtp
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+)
+
+// A Message is a message to send, header and body, as octets. Open returns it
+// from its start, more than once; that is what makes a retry honest.
+//
+// Line endings may be CRLF, LF or CR: they are sent as CRLF. Nothing else is
+// changed.
+//
+// A Message may know its envelope better than its header does: one that also
+// has the method
+//
+//	Envelope() (Envelope, error)
+//
+// is asked by [EnvelopeOf].
+type Message interface {
+	Open() (io.ReadCloser, error)
+}
+
+// Bytes returns a Message of the octets in b, which are not copied.
+func Bytes(b []byte) Message { return bytesMessage(b) }
+
+type bytesMessage []byte
+
+func (m bytesMessage) Open() (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(m)), nil
+}
+
+// File returns a Message that reads the named file.
+func File(name string) Message { return fileMessage(name) }
+
+type fileMessage string
+
+func (m fileMessage) Open() (io.ReadCloser, error) {
+	f, err := os.Open(string(m))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMessage, err)
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		f.Close()
+		return nil, fmt.Errorf("%w: %s is a directory", ErrMessage, string(m))
+	}
+	return f, nil
+}
+
+// Reader returns a Message that reads r, once: a second Open returns
+// [ErrConsumed]. Its size cannot be declared, and whether it holds 8-bit octets
+// shows only while it is sent. Prefer another kind where there is one.
+func Reader(r io.Reader) Message { return &readerMessage{r: r} }
+
+type readerMessage struct {
+	mu sync.Mutex
+	r  io.Reader
+}
+
+func (m *readerMessage) Open() (io.ReadCloser, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.r == nil {
+		return nil, ErrConsumed
+	}
+	r := m.r
+	m.r = nil
+	return io.NopCloser(r), nil
+}
+
+func (m *readerMessage) readOnce() {}
+
+// A onceMessage can be opened only once.
+type onceMessage interface{ readOnce() }
+
+// WriterTo returns a Message of what w writes. It is rendered at the first Open
+// and kept in memory.
+func WriterTo(w io.WriterTo) Message { return &renderedMessage{w: w} }
+
+type renderedMessage struct {
+	w      io.WriterTo
+	once   sync.Once
+	octets []byte
+	err    error
+}
+
+func (m *renderedMessage) Open() (io.ReadCloser, error) {
+	m.once.Do(func() {
+		var b bytes.Buffer
+		if _, err := m.w.WriteTo(&b); err != nil {
+			m.err = fmt.Errorf("%w: %w", ErrMessage, err)
+		}
+		m.octets = b.Bytes()
+	})
+	if m.err != nil {
+		return nil, m.err
+	}
+	return io.NopCloser(bytes.NewReader(m.octets)), nil
+}

@@ -1,0 +1,113 @@
+package smtp
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/seed-55a66e92/postern/internal/wire"
+)
+
+// A Reply is a server's answer to one command (RFC 5321, Section 4.2).
+type Reply struct {
+	Code     int          // 200 to 599; 0 means that there was no reply
+	Enhanced EnhancedCode // zero if there is none, or one of another class than Code
+	Lines    []string     // the text of each line, as received
+}
+
+// An EnhancedCode is an enhanced status code: class, subject and detail (RFC
+// 3463, Section 2). The zero value means that there is none.
+type EnhancedCode [3]int
+
+// String returns "5.7.8", or "" for the zero value.
+func (e EnhancedCode) String() string {
+	if e == (EnhancedCode{}) {
+		return ""
+	}
+	return fmt.Sprintf("%d.%d.%d", e[0], e[1], e[2])
+}
+
+// String returns the reply on one line, safe to print: "535 5.7.8 no / really".
+func (r Reply) String() string {
+	if r.Code == 0 {
+		return "no reply"
+	}
+	return strings.TrimRight(strconv.Itoa(r.Code)+" "+printable(strings.Join(r.Lines, " / ")), " ")
+}
+
+// Text returns the text of all lines without the enhanced status code, joined by
+// newlines. It is as the server sent it: quote it before printing.
+func (r Reply) Text() string {
+	prefix := r.Enhanced.String()
+	lines := make([]string, len(r.Lines))
+	for i, line := range r.Lines {
+		if prefix != "" {
+			line = strings.TrimLeft(strings.TrimPrefix(line, prefix), " ")
+		}
+		lines[i] = line
+	}
+	return strings.Join(lines, "\n")
+}
+
+func newReply(w wire.Reply) Reply {
+	return Reply{Code: w.Code, Enhanced: parseEnhanced(w.Code, w.Lines[0]), Lines: w.Lines}
+}
+
+// parseEnhanced reads the enhanced status code at the start of a reply's text.
+// One whose class is not that of the reply code is ignored (RFC 2034, Section 4).
+func parseEnhanced(code int, text string) EnhancedCode {
+	word, _, _ := strings.Cut(text, " ")
+	parts := strings.Split(word, ".")
+	if len(parts) != 3 || len(parts[0]) != 1 || int(parts[0][0]-'0') != code/100 {
+		return EnhancedCode{}
+	}
+	var e EnhancedCode
+	for i, p := range parts {
+		n, err := strconv.ParseUint(p, 10, 16)
+		if err != nil || len(p) > 3 || len(p) > 1 && p[0] == '0' {
+			return EnhancedCode{}
+		}
+		e[i] = int(n)
+	}
+	return e
+}
+
+// printable makes a peer's text safe for a terminal and a log: what is not
+// printable becomes an escape. It keeps at most 1000 octets.
+func printable(s string) string {
+	if len(s) > 1000 {
+		s = s[:1000] + "..."
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case strconv.IsPrint(r):
+			b.WriteRune(r)
+		default:
+			q := strconv.QuoteRune(r)
+			b.WriteString(q[1 : len(q)-1])
+		}
+		i += n
+	}
+	return b.String()
+}
+
+// queueID finds the server's name for an accepted message in its final reply,
+// for the forms that common servers use. It returns "" if there is none.
+func queueID(r Reply) string {
+	text := r.Text()
+	for _, mark := range []string{"queued as ", "InternalId=", "id=", "Message-Id: "} {
+		if _, rest, ok := strings.Cut(text, mark); ok {
+			end := strings.IndexAny(rest, " ,;]>)\n")
+			if end < 0 {
+				end = len(rest)
+			}
+			return printable(rest[:end])
+		}
+	}
+	return ""
+}

@@ -1,0 +1,70 @@
+package smtp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+)
+
+// handshake starts TLS on the connection.
+func (c *Client) handshake(ctx context.Context) error {
+	config := &tls.Config{}
+	if c.cfg.TLSConfig != nil {
+		config = c.cfg.TLSConfig.Clone()
+	}
+	if config.ServerName == "" {
+		config.ServerName = c.server.host
+	}
+	if config.MinVersion == 0 {
+		config.MinVersion = tls.VersionTLS12 // RFC 8997
+	}
+	limit := c.conn.timeouts.TLS
+	shaking, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	c.recordClientCert(config)
+	t := tls.Client(c.conn.raw, config)
+	if err := t.HandshakeContext(shaking); err != nil {
+		if ctx.Err() == nil && shaking.Err() != nil {
+			return c.conn.fail(&timeoutError{"TLS handshake", limit})
+		}
+		return c.conn.failIO(ctx, "TLS handshake", limit, plainAnswer(err))
+	}
+	state := t.ConnectionState()
+	c.conn.upgrade(t)
+	c.tls = &state
+	// With InsecureSkipVerify, only VerifyConnection is called on every
+	// connection, resumed ones too.
+	c.verified = !config.InsecureSkipVerify || config.VerifyConnection != nil
+	return nil
+}
+
+// plainAnswer explains the commonest reason for a failed handshake.
+func plainAnswer(err error) error {
+	var header tls.RecordHeaderError
+	if errors.As(err, &header) {
+		return fmt.Errorf("the server does not speak TLS on this port (STARTTLS, smtp://, may be what it wants): %w", err)
+	}
+	return err
+}
+
+// recordClientCert makes config tell whether the client showed a certificate.
+func (c *Client) recordClientCert(config *tls.Config) {
+	choose := config.GetClientCertificate
+	if choose == nil {
+		certificates := config.Certificates
+		choose = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			for i := range certificates {
+				if info.SupportsCertificate(&certificates[i]) == nil {
+					return &certificates[i], nil
+				}
+			}
+			return new(tls.Certificate), nil // none: the server decides
+		}
+	}
+	config.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		certificate, err := choose(info)
+		c.clientCert = err == nil && len(certificate.Certificate) > 0
+		return certificate, err
+	}
+}
