@@ -1,0 +1,4 @@
+package profile
+
+// General is the table that every profile falls back on.
+func General() []Advice { return general() }
