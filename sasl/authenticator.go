@@ -37,11 +37,11 @@ func Password(user, password string) *Authenticator {
 // without fetching a secret. Begin, Authenticate and the engines call it before
 // any I/O. All that is wrong is in the error.
 func (a *Authenticator) Validate() error {
-	return errors.Join(a.Credentials.validate(), a.Policy.validate(a.Registry))
+	return join(a.Credentials.validate(), a.Policy.validate(a.Registry))
 }
 
 // Authenticate chooses a mechanism for the connection and signs in over t. It
-// returns the name of the mechanism that ran last, "" if none did.
+// returns the name of the mechanism that it chose last, "" if it found none.
 //
 // It goes on to another mechanism only if the server refused to run the first
 // one, and never to a weaker one. A token that the server refuses is replaced
@@ -70,7 +70,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, c *Conn, t Transport) 
 		if !errors.Is(err, ErrMechanismRefused) || ctx.Err() != nil {
 			return mechanism, err
 		}
-		if refused == nil {
+		if refused == nil || m.Traits.strength() > refused.Traits.strength() {
 			refused = &m
 		}
 	}

@@ -40,6 +40,9 @@ func (c *Credentials) BearerToken(ctx context.Context, conn *Conn) (Token, error
 	if c.Token == nil {
 		return Token{}, errNoToken
 	}
+	if err := c.validate(); err != nil {
+		return Token{}, err
+	}
 	token, err := c.Token.Token(ctx, TokenRequest{
 		Username: c.Username,
 		Service:  conn.Service,
@@ -54,6 +57,12 @@ func (c *Credentials) BearerToken(ctx context.Context, conn *Conn) (Token, error
 
 // password fetches the password and checks that it can be sent.
 func (c *Credentials) password(ctx context.Context) (Secret, error) {
+	if c.Password == nil {
+		return Secret{}, errNoPassword
+	}
+	if err := c.validate(); err != nil {
+		return Secret{}, err
+	}
 	secret, err := c.Password(ctx)
 	if err != nil {
 		return Secret{}, fmt.Errorf("sasl: no password: %w", err)
@@ -113,7 +122,7 @@ func (c *Credentials) validate() error {
 	if slices.Contains(c.Hosts, "") {
 		errs = append(errs, fmt.Errorf("%w: empty name in Hosts", ErrBadCredentials))
 	}
-	return errors.Join(errs...)
+	return join(errs...)
 }
 
 // allowed reports whether host may see the credentials.

@@ -23,8 +23,8 @@ type Account struct {
 	// Password is the password in clear.
 	Password Secret
 
-	// Token checks an access token for this account. Nil means that it is good.
-	// An [*OAuthError] is sent to the client as an error challenge before the
+	// Token checks an access token for this account and returns nil for a good
+	// one. An [*OAuthError] is sent to the client as an error challenge before the
 	// refusal; an error that matches [ErrRejected] is a refusal without one; any
 	// other error is temporary.
 	Token func(ctx context.Context, token Secret) error

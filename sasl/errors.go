@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/textproto"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // What a server's final reply to a sign-in amounts to. A [Transport] returns
@@ -68,15 +70,41 @@ func ReplyKind(code int) error {
 	return ErrProtocol
 }
 
-// verdictIs reports whether verdict matches kind, for the engine's verdicts and
-// for those of net/smtp.
-func verdictIs(verdict, kind error) bool {
-	if errors.Is(verdict, kind) {
-		return true
-	}
+// classified makes a verdict of net/smtp match the error that it stands for.
+func classified(verdict error) error {
 	var reply *textproto.Error
-	return errors.As(verdict, &reply) && ReplyKind(reply.Code) == kind
+	if !errors.As(verdict, &reply) {
+		return verdict
+	}
+	kind := ReplyKind(reply.Code)
+	if kind == nil || errors.Is(verdict, kind) {
+		return verdict
+	}
+	return fmt.Errorf("%w: %w", kind, verdict)
 }
+
+// faults are several errors on one line.
+type faults []error
+
+// join is errors.Join for an error that is shown on one line.
+func join(errs ...error) error {
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	if len(errs) == 0 {
+		return nil
+	}
+	return faults(errs)
+}
+
+func (f faults) Error() string {
+	var b strings.Builder
+	b.WriteString(f[0].Error())
+	for _, err := range f[1:] {
+		b.WriteString("; " + strings.TrimPrefix(err.Error(), "sasl: "))
+	}
+	return b.String()
+}
+
+func (f faults) Unwrap() []error { return f }
 
 // A NoMechanismError says that no mechanism can run on a connection, and why.
 // It matches every reason, so that errors.Is(err, [ErrInsecure]) tells whether
@@ -156,7 +184,7 @@ func (e *CoolDownError) Unwrap() error { return e.Err }
 // passes through it on its way into an error.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == '\u2028' || r == '\u2029' {
+		if !unicode.IsPrint(r) {
 			return '.'
 		}
 		return r

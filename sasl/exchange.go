@@ -52,6 +52,7 @@ type Exchange struct {
 
 	rounds       int
 	failure      error // what Start or Next returned
+	broken       bool  // the transport failed
 	finished     bool
 	result       error
 	tokenRefused bool
@@ -131,13 +132,13 @@ func (x *Exchange) Finish(verdict error) error {
 		return x.result
 	}
 	x.finished = true
-	x.result = x.finish(verdict)
+	x.result = x.finish(classified(verdict))
 	if x.token.Value.IsZero() {
 		return x.result
 	}
 	if x.result == nil {
 		x.authenticator.refusals.accepted(x.token)
-	} else if isRefusal(x.result) {
+	} else if !x.broken && isRefusal(x.result) {
 		x.tokenRefused = true
 		x.authenticator.refusals.add(x.token, x.result)
 	}
@@ -152,7 +153,7 @@ func (x *Exchange) finish(verdict error) error {
 		case errors.Is(verdict, x.failure):
 			return verdict
 		}
-		return errors.Join(x.failure, verdict)
+		return join(x.failure, verdict)
 	}
 	if f, ok := x.client.(Finisher); ok {
 		return f.Finish(verdict)
@@ -175,6 +176,7 @@ func (x *Exchange) run(ctx context.Context, t Transport) error {
 		reply, err = t.Respond(ctx, response)
 	}
 	if err != nil {
+		x.broken = true
 		return x.Finish(err)
 	}
 	return x.Finish(reply.Verdict)
@@ -199,6 +201,7 @@ func (x *Exchange) cancel(ctx context.Context, t Transport, failure error) error
 	reply, err := t.Cancel(ctx)
 	switch {
 	case err != nil:
+		x.broken = true
 		return x.Finish(err)
 	case reply.More:
 		return x.Finish(fmt.Errorf("%w: another challenge after the exchange was cancelled", ErrProtocol))

@@ -43,6 +43,9 @@ func (s *loginServer) Next(response []byte) (challenge []byte, done bool, err er
 	case len(response) == 0 || !utf8.Valid(response):
 		s.step = loginOver
 		return nil, false, malformed("user name or password empty or not UTF-8")
+	case s.step != loginPassword && checkIdentity("", string(response)) != nil:
+		s.step = loginOver
+		return nil, false, malformed("control character in the user name")
 	case s.step != loginPassword:
 		s.step, s.username = loginPassword, string(response)
 		return []byte("Password:"), false, nil

@@ -49,6 +49,7 @@ func TestNegotiation(t *testing.T) {
 	deprecated := custom("X-OLD", 900, sasl.Concealed|sasl.Deprecated)
 	serverOnly := custom("X-SERVER", 950, sasl.Concealed)
 	serverOnly.NewClient = nil
+	serverOnly.NewServer = func(context.Context, *sasl.Conn, sasl.Directory) (sasl.Server, error) { return nil, nil }
 	extended := sasl.Default().With(concealed, mutual, bound, deprecated, serverOnly)
 
 	tests := []struct {

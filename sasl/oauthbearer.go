@@ -42,7 +42,12 @@ func newOAUTHBEARERClient(ctx context.Context, conn *Conn, c *Credentials) (Clie
 		b.WriteString("port=" + strconv.Itoa(conn.Port) + "\x01")
 	}
 	b.WriteString("auth=Bearer " + token.Value.Reveal() + "\x01\x01")
-	return &oauthClient{mechanism: "OAUTHBEARER", message: NewSecret(b.String()), dummy: "\x01"}, nil
+	return &oauthClient{
+		mechanism: "OAUTHBEARER",
+		token:     token.Value,
+		message:   NewSecret(b.String()),
+		dummy:     "\x01",
+	}, nil
 }
 
 // escapeSaslname writes a name into a GS2 header (RFC 5801, Section 4).

@@ -37,6 +37,9 @@ func parseOAUTHBEARER(conn *Conn, message []byte) (user, token string, err error
 		}
 		switch string(key) {
 		case "auth":
+			if len(value) == 0 { // asks what the server wants (RFC 7628, Section 4.3)
+				return "", "", &OAuthError{Mechanism: "OAUTHBEARER", Status: "invalid_token"}
+			}
 			if token != "" {
 				return "", "", malformed("auth twice")
 			}

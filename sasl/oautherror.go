@@ -98,46 +98,6 @@ func (e *OAuthError) challenge() []byte {
 	return b
 }
 
-// An oauthClient is the client's part in what XOAUTH2 and OAUTHBEARER share: a
-// message, perhaps an error challenge and the answer to it, the verdict.
-type oauthClient struct {
-	mechanism string
-	message   Secret
-	dummy     string // the answer to an error challenge
-	refused   *OAuthError
-}
-
-func (c *oauthClient) Start() (string, []byte, error) {
-	return c.mechanism, []byte(c.message.Reveal()), nil
-}
-
-// Next takes the error challenge; there is no other. It answers it, so that the
-// server goes on to its final reply.
-func (c *oauthClient) Next(challenge []byte) ([]byte, error) {
-	if c.refused != nil {
-		return nil, fmt.Errorf("%w: second challenge", ErrProtocol)
-	}
-	c.refused = parseOAuthError(c.mechanism, challenge)
-	return []byte(c.dummy), nil
-}
-
-// Finish joins what the challenge said with the final reply.
-func (c *oauthClient) Finish(verdict error) error {
-	if c.refused == nil {
-		return verdict
-	}
-	if verdict == nil {
-		return fmt.Errorf("%w: success after an error challenge", ErrProtocol)
-	}
-	c.refused.Err = verdict
-	return c.refused
-}
-
-var (
-	_ Client   = (*oauthClient)(nil)
-	_ Finisher = (*oauthClient)(nil)
-)
-
 // asOAuthError returns the challenge that err stands for, if it does for one.
 func asOAuthError(err error) (*OAuthError, bool) {
 	var e *OAuthError

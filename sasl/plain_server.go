@@ -54,6 +54,8 @@ func parsePLAIN(message []byte) (authz, authn, password string, err error) {
 		return "", "", "", malformed("empty user name or password")
 	case !utf8.Valid(message):
 		return "", "", "", malformed("invalid UTF-8")
+	case checkIdentity("", string(fields[0])) != nil || checkIdentity("", string(fields[1])) != nil:
+		return "", "", "", malformed("control character in a name")
 	}
 	return string(fields[0]), string(fields[1]), string(fields[2]), nil
 }

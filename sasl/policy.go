@@ -48,11 +48,11 @@ func (p *Policy) rejects(m *Mechanism, c *Conn) error {
 		return errors.New("sasl: Policy.RequireMutual wants proof of the server")
 	case p.RequireBinding && !m.Traits.Has(Binds):
 		return errors.New("sasl: Policy.RequireBinding wants it bound to TLS")
-	case m.Traits.Has(Concealed), c.Verified && c.TLS != nil, c.Loopback, p.InsecurePlaintext:
+	case m.Traits.Has(Concealed), c.Verified && c.TLS != nil, c.Loopback:
 		return nil
-	case c.TLS == nil:
+	case c.TLS == nil && !p.InsecurePlaintext:
 		return fmt.Errorf("%w: it sends a secret and the connection has no TLS", ErrInsecure)
-	case !p.InsecureUnverifiedTLS:
+	case c.TLS != nil && !p.InsecureUnverifiedTLS:
 		return fmt.Errorf("%w: it sends a secret and the server's certificate is not verified", ErrInsecure)
 	}
 	return nil
@@ -85,5 +85,5 @@ func (p *Policy) validate(r *Registry) error {
 			errs = append(errs, fmt.Errorf("sasl: Policy.Order names %q twice", name))
 		}
 	}
-	return errors.Join(errs...)
+	return join(errs...)
 }

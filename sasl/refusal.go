@@ -114,13 +114,13 @@ func (r *refusals) rejection() (_ *Rejection, epoch uint64, _ error) {
 // challenge. A server that is out of service, or that objects to the mechanism
 // or the account, says nothing about the token.
 func isRefusal(err error) bool {
-	if verdictIs(err, ErrUnavailable) || verdictIs(err, ErrMechanismRefused) {
+	if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrMechanismRefused) {
 		return false
 	}
 	var challenged *OAuthError
 	if !errors.As(err, &challenged) {
-		return verdictIs(err, ErrRejected) && !verdictIs(err, ErrNotPermitted)
+		return errors.Is(err, ErrRejected) && !errors.Is(err, ErrNotPermitted)
 	}
 	verdict := challenged.Err
-	return verdictIs(verdict, ErrRejected) || verdictIs(verdict, ErrTemporary) || verdictIs(verdict, ErrProtocol)
+	return errors.Is(verdict, ErrRejected) || errors.Is(verdict, ErrTemporary) || errors.Is(verdict, ErrProtocol)
 }

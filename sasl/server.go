@@ -50,11 +50,11 @@ func signInByPassword(ctx context.Context, d Directory, authn, authz, password s
 // signInByToken checks a token. An *OAuthError means an error challenge.
 func signInByToken(ctx context.Context, d Directory, authn, token string) error {
 	account, err := lookup(ctx, d, authn)
-	if err != nil {
+	switch {
+	case err != nil && !errors.Is(err, ErrRejected):
 		return err
-	}
-	if account.Token == nil {
-		return fmt.Errorf("%w: account takes no tokens", ErrRejected)
+	case err != nil || account.Token == nil:
+		return fmt.Errorf("%w: unknown user or one without tokens", ErrRejected)
 	}
 	return account.Token(ctx, NewSecret(token))
 }

@@ -27,6 +27,7 @@ func newXOAUTH2Client(ctx context.Context, conn *Conn, c *Credentials) (Client, 
 	}
 	return &oauthClient{
 		mechanism: "XOAUTH2",
+		token:     token.Value,
 		message:   NewSecret("user=" + c.Username + "\x01auth=Bearer " + token.Value.Reveal() + "\x01\x01"),
 	}, nil
 }

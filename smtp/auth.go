@@ -56,7 +56,7 @@ func (c *Client) explain(ctx context.Context, mechanism string, err error) error
 		lost    *lostError
 	)
 	if errors.As(err, &reply) {
-		auth.Reply, auth.Advice = &reply.Reply, reply.Advice
+		auth.Reply, auth.Advice = &reply.Reply, c.advice(reply.Reply)
 	}
 	if errors.As(err, &auth.OAuth) { // the challenge says more than the reply
 		auth.Advice = cmp.Or(c.cfg.Profile.Advise(334, "", string(auth.OAuth.Raw())), auth.Advice)
@@ -149,7 +149,8 @@ func (t *authTransport) verdict(r Reply) error {
 	if r.Code == 535 && t.c.cfg.Profile.TokenBlameless(r.Enhanced.String()) {
 		kinds = append(kinds, sasl.ErrNotPermitted)
 	}
-	return &verdictError{t.c.refused("AUTH", r), kinds}
+	// The advice belongs to the AuthError that this becomes a part of.
+	return &verdictError{&ReplyError{Command: "AUTH", Reply: r}, kinds}
 }
 
 // A verdictError is a refused AUTH and what it means to package sasl.

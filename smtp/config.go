@@ -3,7 +3,6 @@ package smtp
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -138,7 +137,7 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("%w: %w", ErrConfig, err))
 		}
 	}
-	return errors.Join(errs...)
+	return join(errs...)
 }
 
 // validLocalName reports whether name can follow EHLO (RFC 5321, Section

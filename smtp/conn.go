@@ -90,6 +90,7 @@ func (c *conn) fail(err error) error {
 // failIO breaks the connection after an error of reading or writing, and makes
 // that error readable.
 func (c *conn) failIO(ctx context.Context, phase string, limit time.Duration, err error) error {
+	phase = phaseOf(phase)
 	var syntax *wire.SyntaxError
 	switch {
 	case ctx.Err() != nil:

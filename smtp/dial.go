@@ -89,7 +89,7 @@ func (c *Client) open(ctx context.Context) error {
 			return err
 		}
 	}
-	greeting, err := c.conn.reply(ctx, "greeting", c.conn.timeouts.Greeting)
+	greeting, err := c.conn.reply(ctx, "", c.conn.timeouts.Greeting)
 	if err != nil {
 		return err
 	}

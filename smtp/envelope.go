@@ -1,7 +1,6 @@
 package smtp
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/seed-55a66e92/postern/internal/wire"
@@ -35,7 +34,7 @@ func (e Envelope) check() (nonASCII bool, err error) {
 		nonASCII = nonASCII || utf8
 		errs = append(errs, err)
 	}
-	return nonASCII, errors.Join(errs...)
+	return nonASCII, join(errs...)
 }
 
 func checkMailbox(role, addr string) (nonASCII bool, err error) {

@@ -3,7 +3,6 @@ package smtp
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -172,7 +171,7 @@ func envelopeOf(h header) (Envelope, error) {
 			}
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := join(errs...); err != nil {
 		return Envelope{}, err
 	}
 	if len(env.To) == 0 {

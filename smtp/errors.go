@@ -156,7 +156,11 @@ type timeoutError struct {
 func (e *timeoutError) Error() string {
 	return fmt.Sprintf("smtp: %s: no answer within %v", e.phase, e.limit)
 }
-func (e *timeoutError) Timeout() bool { return true }
+
+// Timeout and Temporary make it a net.Error.
+func (e *timeoutError) Timeout() bool   { return true }
+func (e *timeoutError) Temporary() bool { return true }
+
 func (e *timeoutError) Is(target error) bool {
 	return target == os.ErrDeadlineExceeded
 }

@@ -100,13 +100,10 @@ func printable(s string) string {
 // for the forms that common servers use. It returns "" if there is none.
 func queueID(r Reply) string {
 	text := r.Text()
-	for _, mark := range []string{"queued as ", "InternalId=", "id=", "Message-Id: "} {
-		if _, rest, ok := strings.Cut(text, mark); ok {
-			end := strings.IndexAny(rest, " ,;]>)\n")
-			if end < 0 {
-				end = len(rest)
-			}
-			return printable(rest[:end])
+	for _, mark := range []string{"queued as ", "internalid=", "id="} {
+		if at := strings.Index(strings.ToLower(text), mark); at >= 0 && at+len(mark) <= len(text) {
+			id, _, _ := strings.Cut(strings.TrimSpace(text[at+len(mark):]), " ")
+			return printable(strings.TrimRight(id, ",;]>)."))
 		}
 	}
 	return ""

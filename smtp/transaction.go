@@ -38,6 +38,7 @@ type transaction struct {
 	result   *Result
 	mail     *ReplyError // MAIL refused
 	data     *ReplyError // DATA refused
+	odd      error       // a reply that its command cannot have
 	ready    bool        // the server sent 354
 	eightBit bool        // 8BITMIME was declared
 }
@@ -150,8 +151,11 @@ func (t *transaction) limit(verb string) time.Duration {
 
 // take notes the reply to lines[i].
 func (t *transaction) take(lines []string, i int, r Reply) {
-	ok := r.Code/100 == 2
-	switch verb := verbOf(lines[i]); verb {
+	verb, ok := verbOf(lines[i]), r.Code/100 == 2
+	if t.odd == nil && (r.Code/100 == 3 || ok && verb == "DATA") && !(r.Code == 354 && verb == "DATA") {
+		t.odd = t.c.conn.fail(fmt.Errorf("%w: %v to %s", ErrProtocol, r, verb))
+	}
+	switch verb {
 	case "RSET":
 		if !ok {
 			t.result.Warnings = append(t.result.Warnings, t.c.refused(verb, r))
@@ -194,6 +198,9 @@ func (t *transaction) refusal() error {
 // better returns a refusal that came before the connection failed, if there is
 // one: servers close after some of them.
 func (t *transaction) better(err error) error {
+	if t.odd != nil {
+		return t.odd
+	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
@@ -211,7 +218,7 @@ func (t *transaction) better(err error) error {
 // nothing answers a 354 that came although nobody is to get the message.
 func (t *transaction) nothing(ctx context.Context, refusal error) error {
 	if err := t.c.conn.write(ctx, "DATA", []byte(".\r\n"), t.c.conn.timeouts.DataBlock); err != nil {
-		return errors.Join(refusal, err)
+		return join(refusal, err)
 	}
 	if r, err := t.c.conn.reply(ctx, ".", t.c.conn.timeouts.DataEnd); err != nil {
 		t.result.Warnings = append(t.result.Warnings, err)

@@ -114,13 +114,14 @@ func checkDomain(s string) error {
 }
 
 // checkLiteral checks the outside of an address literal: brackets around
-// printable octets that are neither bracket nor backslash.
+// printable octets. Brackets, quotes and the backslash have no place in the
+// address families there are, and a reader of the path may take them for its end.
 func checkLiteral(s string) error {
 	if len(s) < 3 || s[len(s)-1] != ']' {
 		return errDomain
 	}
 	for _, c := range []byte(s[1 : len(s)-1]) {
-		if c <= ' ' || c > '~' || c == '[' || c == ']' || c == '\\' {
+		if c <= ' ' || c > '~' || strings.IndexByte(`[]<>"\`, c) >= 0 {
 			return errDomain
 		}
 	}

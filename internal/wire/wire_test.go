@@ -200,7 +200,7 @@ func TestCheckMailbox(t *testing.T) {
 
 // A mailbox that passes cannot leave its path or its command line.
 func FuzzCheckMailbox(f *testing.F) {
-	for _, s := range []string{"a@b", `"a>b"@c`, "a@[x]", "é@ü", "a@b>\r\nX"} {
+	for _, s := range []string{"a@b", `"a>b"@c`, "a@[x]", `a@["]`, "a@[>]", "é@ü", "a@b>\r\nX"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
