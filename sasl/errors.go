@@ -3,7 +3,7 @@ package sasl
 import (
 	"errors"
 	"fmt"
-	"net/textproto"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -70,17 +70,34 @@ func ReplyKind(code int) error {
 	return ErrProtocol
 }
 
-// classified makes a verdict of net/smtp match the error that it stands for.
+// classified makes a verdict of another protocol engine match the error that it
+// stands for, if it tells an SMTP reply code.
 func classified(verdict error) error {
-	var reply *textproto.Error
-	if !errors.As(verdict, &reply) {
+	code := replyCode(verdict)
+	if code == 0 {
 		return verdict
 	}
-	kind := ReplyKind(reply.Code)
+	kind := ReplyKind(code)
 	if kind == nil || errors.Is(verdict, kind) {
 		return verdict
 	}
 	return fmt.Errorf("%w: %w", kind, verdict)
+}
+
+// replyCode returns the code of the reply that an error stands for, 0 if it
+// stands for none. Engines have error types of their own; net/smtp's and
+// go-smtp's have the code in a field Code.
+func replyCode(err error) int {
+	for ; err != nil; err = errors.Unwrap(err) {
+		v := reflect.Indirect(reflect.ValueOf(err))
+		if v.Kind() != reflect.Struct {
+			continue
+		}
+		if f := v.FieldByName("Code"); f.IsValid() && f.CanInt() && f.Int() >= 400 && f.Int() <= 599 {
+			return int(f.Int())
+		}
+	}
+	return 0
 }
 
 // faults are several errors on one line.

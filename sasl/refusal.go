@@ -1,7 +1,10 @@
 package sasl
 
 import (
+	"context"
 	"errors"
+	"io"
+	"net"
 	"sync"
 	"time"
 )
@@ -121,6 +124,27 @@ func isRefusal(err error) bool {
 	if !errors.As(err, &challenged) {
 		return errors.Is(err, ErrRejected) && !errors.Is(err, ErrNotPermitted)
 	}
-	verdict := challenged.Err
-	return errors.Is(verdict, ErrRejected) || errors.Is(verdict, ErrTemporary) || errors.Is(verdict, ErrProtocol)
+	switch verdict := challenged.Err; {
+	case errors.Is(verdict, ErrRejected):
+		return true
+	case errors.Is(verdict, ErrNotPermitted):
+		return false
+	default:
+		return verdict != nil && !isConnError(verdict)
+	}
+}
+
+// isConnError reports whether err is of the connection or of a context, so that
+// it is no reply.
+func isConnError(err error) bool {
+	var network net.Error
+	if errors.As(err, &network) {
+		return true
+	}
+	for _, target := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, context.Canceled} {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	return false
 }

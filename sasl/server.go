@@ -104,7 +104,7 @@ func (s *oauthServer) Next(response []byte) (challenge []byte, done bool, err er
 	if err := signInByToken(s.ctx, s.directory, user, token); err != nil {
 		return s.refuse(err)
 	}
-	s.identity = identity{user, user, true}
+	s.identity = identity{user, "", true}
 	return nil, true, nil
 }
 

@@ -1,0 +1,22 @@
+// Package interop holds tests only: postern against parts that nobody here
+// wrote. Everything runs within the test process, on loopback and under TLS with
+// certificates made on the spot.
+//
+// What is proven:
+//
+//   - Our client against another server: package smtp signs in to the server of
+//     go-smtp, with the server sides of go-sasl (PLAIN, OAUTHBEARER) and with that
+//     of package sasl plugged in (XOAUTH2), over STARTTLS and over implicit TLS.
+//     Every message arrives octet for octet, as it was once its line endings are
+//     CRLF, with its envelope and with true parameters of MAIL. A refused token
+//     is replaced exactly once, and a token that is too long for the server is
+//     told from a refused one.
+//   - Other clients against our mock: net/smtp, the client of go-smtp and
+//     go-mail sign in to package mock and send to it, and it stores what they
+//     sent, as whom they are, without finding fault with them.
+//   - Our exchange in another client: the client of go-smtp runs an exchange of
+//     package sasl as its mechanism.
+//
+// The messages are a handful of this package's own and, where they lie beside
+// the repository, those of ../shared/data/eml.
+package interop
