@@ -293,8 +293,11 @@ func TestFiftyConnectionsAndOneDyingToken(t *testing.T) {
 		}, false},
 		{"static token", func() sasl.TokenGenerator { return sasl.StaticToken(short) }, false},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			noLeak(t)
+		// A bubble ends only when all its goroutines have.
+		bubble := func(name string, f func(*testing.T)) {
+			t.Run(name, func(t *testing.T) { synctest.Test(t, f) })
+		}
+		bubble(tt.name, func(t *testing.T) {
 			s := mock.Start(t, mock.Options{Network: mock.InMemory, Directory: accept(long)})
 			g := tt.generator()
 			a := sasl.OAuth(user, g)
@@ -320,8 +323,7 @@ func TestFiftyConnectionsAndOneDyingToken(t *testing.T) {
 				t.Errorf("%d renewals; want 1", g.renewals)
 			}
 		})
-		t.Run(tt.name+", all at once", func(t *testing.T) {
-			noLeak(t)
+		bubble(tt.name+", all at once", func(t *testing.T) {
 			s := mock.Start(t, mock.Options{Network: mock.InMemory, Directory: accept(long)})
 			g := tt.generator()
 			a := sasl.OAuth(user, g)

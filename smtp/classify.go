@@ -73,6 +73,10 @@ func Classify(err error) Class {
 	if class := classifyAuth(err); class != None {
 		return class
 	}
+	var rejected *rejectedError
+	if errors.As(err, &rejected) && slices.ContainsFunc(rejected.rejected, func(r *RecipientError) bool { return r.Err.Temporary() }) {
+		return Temporary // for some of them at least
+	}
 	var reply *ReplyError
 	if errors.As(err, &reply) {
 		return classifyReply(reply)

@@ -265,18 +265,18 @@ func (t *transaction) write(ctx context.Context) (octets int64, err error) {
 		return 0, t.c.conn.fail(err)
 	}
 	defer source.Close()
-	wire := newContentWriter(ctx, t.c.conn)
-	if err := wire.copy(&strictReader{source, t.eightBit}); err != nil {
+	out := newContentWriter(ctx, t.c.conn)
+	if err := out.copy(&strictReader{source, t.eightBit}); err != nil {
 		return 0, t.early(ctx, err)
 	}
-	if err := wire.end(); err != nil {
+	if err := out.end(); err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrUncertain, err)
 	}
-	if n := wire.octets(); t.job.content.scanned && n != t.job.content.size {
+	if n := out.octets(); t.job.content.scanned && n != t.job.content.size {
 		t.result.Warnings = append(t.result.Warnings, fmt.Errorf(
 			"%w: it changed between two readings: %d octets were announced, %d sent", ErrMessage, t.job.content.size, n))
 	}
-	return wire.octets(), nil
+	return out.octets(), nil
 }
 
 // early handles the failure of a content that was not written to its end, so

@@ -82,6 +82,19 @@ func TestAllRecipientsRefused(t *testing.T) {
 	}
 }
 
+// If one of the refused recipients is worth another try, the message is.
+func TestAllRecipientsRefusedSomeForNow(t *testing.T) {
+	_, c := start(t, mock.Options{Faults: []mock.Fault{
+		mock.At("RCPT").Nth(1).Do(mock.Reply(550, "5.1.1", "nobody here")),
+		mock.At("RCPT").Nth(2).Do(mock.Reply(451, "4.7.1", "greylisted")),
+		mock.At("RCPT").Nth(3).Do(mock.Reply(550, "5.1.1", "nobody here")),
+	}})
+	res, err := c.Send(t.Context(), three, message)
+	if smtp.Classify(err) != smtp.Temporary || !slices.Equal(res.Retryable(), []string{"b@x.test"}) {
+		t.Errorf("%v is %v, %v retryable", err, smtp.Classify(err), res.Retryable())
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	for _, tt := range []struct {
 		point   string
@@ -375,24 +388,25 @@ func TestNullReversePath(t *testing.T) {
 // A group that is longer than what the network holds does not lock up, although
 // the server stops reading while nobody reads its replies.
 func TestManyRecipientsThroughASmallWindow(t *testing.T) {
-	noLeak(t)
-	s := mock.Start(t, mock.Options{Network: mock.InMemory, Window: 512, MaxRecipients: 5000})
-	c, err := smtp.Dial(t.Context(), config(s, nil))
-	if err != nil {
-		t.Fatal(err)
-	}
-	env := smtp.Envelope{From: user}
-	for i := range 5000 {
-		env.To = append(env.To, strings.Repeat("r", i%40+1)+"@example.com")
-	}
-	res, err := c.Send(t.Context(), env, message)
-	if err != nil || len(res.Accepted) != 5000 {
-		t.Errorf("%v, %d accepted", err, len(res.Accepted))
-	}
-	c.Close()
-	if _, err := c.Send(t.Context(), env, message); !errors.Is(err, smtp.ErrBroken) {
-		t.Errorf("after Close: %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := mock.Start(t, mock.Options{Network: mock.InMemory, Window: 512, MaxRecipients: 5000})
+		c, err := smtp.Dial(t.Context(), config(s, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		env := smtp.Envelope{From: user}
+		for i := range 5000 {
+			env.To = append(env.To, strings.Repeat("r", i%40+1)+"@example.com")
+		}
+		res, err := c.Send(t.Context(), env, message)
+		if err != nil || len(res.Accepted) != 5000 {
+			t.Errorf("%v, %d accepted", err, len(res.Accepted))
+		}
+		c.Close()
+		if _, err := c.Send(t.Context(), env, message); !errors.Is(err, smtp.ErrBroken) {
+			t.Errorf("after Close: %v", err)
+		}
+	})
 }
 
 func TestPoliteAboutGreeting(t *testing.T) {
