@@ -11,8 +11,10 @@ import (
 type accepting struct{}
 
 func (accepting) Auth(context.Context, string, []byte) (sasl.Reply, error) { return sasl.Reply{}, nil }
-func (accepting) Respond(context.Context, []byte) (sasl.Reply, error)      { return sasl.Reply{}, nil }
-func (accepting) Cancel(context.Context) (sasl.Reply, error)               { return sasl.Reply{}, nil }
+
+func (accepting) Respond(context.Context, []byte) (sasl.Reply, error) { return sasl.Reply{}, nil }
+
+func (accepting) Cancel(context.Context) (sasl.Reply, error) { return sasl.Reply{}, nil }
 
 // BenchmarkXOAUTH2 is a whole sign-in: negotiation, token, exchange, verdict.
 func BenchmarkXOAUTH2(b *testing.B) {

@@ -12,8 +12,8 @@
 //	a := sasl.Password("alice@example.com", password)
 //
 // An Authenticator stands for one account. Share it among all connections of the
-// account; it is safe for concurrent use. The password is sent once in a
-// sign-in: a server that refuses it is not asked again.
+// account; it is safe for concurrent use. A password that the server refuses is
+// not tried again, by this mechanism or another.
 //
 // # Signing in with OAuth 2.0
 //
@@ -61,13 +61,14 @@
 //     mechanism runs over verified TLS or loopback alone.
 //   - A mechanism that takes a token gets it from [Credentials.BearerToken], in
 //     NewClient, and has Bearer among its Traits. Then a refused token is renewed.
+//   - A mechanism that is bound to the TLS connection (RFC 5056) has Binds there.
 //   - A Client in which the server has to prove itself implements [Finisher].
 //
 // # Mechanisms
 //
 //	Name         Source                         Rank  Takes     Initial response
 //	XOAUTH2      Google, Microsoft              720   token     yes
-//	OAUTHBEARER  RFC 7628, RFC 6750             710   token     yes
+//	OAUTHBEARER  RFC 7628, RFC 6750, RFC 5801   710   token     yes
 //	PLAIN        RFC 4616                       200   password  yes
 //	LOGIN        draft-murchison-sasl-login-00  100   password  no
 //
@@ -102,10 +103,10 @@
 // # Refused tokens and the cool-down
 //
 // Access tokens expire and are withdrawn. A refusal is a final 535, or any
-// negative reply after an error challenge (RFC 7628, Section 3.2.2); a reply
-// that speaks of the server, the connection, the mechanism or the account is
-// none: 421, 432, 504, 523, 534, 538, 550, a lone 454, or a lone 535 that the
-// engine knows to be about the account.
+// negative reply after an error challenge (RFC 7628, Section 3.2.2), but for
+// those that speak of the server, the mechanism or the account: 421, 432, 504,
+// 534 and 550. A 535 that the engine knows to be about the account is one only
+// after an error challenge.
 //
 // After a refusal the generator is asked again, with [TokenRequest.Rejected]
 // set. A different token is tried once on the same connection; the refused one
@@ -129,9 +130,9 @@
 //	...
 //	err = x.Finish(client.Auth(x))
 //
-// Finish knows the replies of net/smtp. For an engine with an error type of its
-// own, wrap the error together with [ReplyKind] of its code, or a refused token
-// will not be recognised:
+// Finish knows the errors of net/smtp and go-smtp, and others that keep the code
+// of the reply in a field Code. For an engine whose errors do not, wrap them
+// together with what they mean, or a refused token will not be recognised:
 //
-//	err = x.Finish(fmt.Errorf("%w: %w", sasl.ReplyKind(code), err))
+//	err = x.Finish(fmt.Errorf("%w: %w", sasl.ErrRejected, err))
 package sasl

@@ -93,7 +93,12 @@ func replyCode(err error) int {
 		if v.Kind() != reflect.Struct {
 			continue
 		}
-		if f := v.FieldByName("Code"); f.IsValid() && f.CanInt() && f.Int() >= 400 && f.Int() <= 599 {
+		field, ok := v.Type().FieldByName("Code")
+		if !ok {
+			continue
+		}
+		f, missing := v.FieldByIndexErr(field.Index) // it may be promoted from a nil pointer
+		if missing == nil && f.CanInt() && f.Int() >= 400 && f.Int() <= 599 {
 			return int(f.Int())
 		}
 	}

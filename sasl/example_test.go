@@ -60,7 +60,8 @@ func (p pin) Next(challenge []byte) ([]byte, error) { return []byte(p.code.Revea
 
 func xPIN(code sasl.Secret) sasl.Mechanism {
 	return sasl.Mechanism{Name: "X-PIN", Rank: 250, NewClient: func(
-		context.Context, *sasl.Conn, *sasl.Credentials) (sasl.Client, error) {
+		context.Context, *sasl.Conn, *sasl.Credentials,
+	) (sasl.Client, error) {
 		return pin{code}, nil
 	}}
 }

@@ -187,10 +187,12 @@ func takes(token string, refusal error) func(context.Context, sasl.Secret) error
 
 // custom is a mechanism that sends its name and takes any challenge.
 func custom(name string, rank int, traits sasl.Traits) sasl.Mechanism {
-	return sasl.Mechanism{Name: name, Rank: rank, Traits: traits,
+	return sasl.Mechanism{
+		Name: name, Rank: rank, Traits: traits,
 		NewClient: func(context.Context, *sasl.Conn, *sasl.Credentials) (sasl.Client, error) {
 			return &puppet{name: name, initial: []byte("hello")}, nil
-		}}
+		},
+	}
 }
 
 // A puppet is a Client that does as it is told.

@@ -62,73 +62,127 @@ func TestNegotiation(t *testing.T) {
 		reason      string   // "MECHANISM: why not"
 		insecure    bool     // the reason matches ErrInsecure
 	}{
-		{name: "token, all offered", conn: secure("LOGIN", "PLAIN", "XOAUTH2", "OAUTHBEARER"), credentials: oauth,
-			want: []string{"XOAUTH2", "OAUTHBEARER"}, reason: "PLAIN: no password to sign in with"},
-		{name: "token, OAUTHBEARER alone", conn: secure("PLAIN", "OAUTHBEARER"), credentials: oauth,
-			want: []string{"OAUTHBEARER"}, reason: "XOAUTH2: not offered by the server"},
-		{name: "token, only passwords offered", conn: secure("PLAIN", "LOGIN"), credentials: oauth,
-			reason: "XOAUTH2: not offered by the server"},
-		{name: "password, all offered", conn: secure("LOGIN", "PLAIN", "XOAUTH2", "OAUTHBEARER"), credentials: pass,
-			want: []string{"PLAIN", "LOGIN"}, reason: "XOAUTH2: no token generator to sign in with"},
+		{
+			name: "token, all offered", conn: secure("LOGIN", "PLAIN", "XOAUTH2", "OAUTHBEARER"), credentials: oauth,
+			want: []string{"XOAUTH2", "OAUTHBEARER"}, reason: "PLAIN: no password to sign in with",
+		},
+		{
+			name: "token, OAUTHBEARER alone", conn: secure("PLAIN", "OAUTHBEARER"), credentials: oauth,
+			want: []string{"OAUTHBEARER"}, reason: "XOAUTH2: not offered by the server",
+		},
+		{
+			name: "token, only passwords offered", conn: secure("PLAIN", "LOGIN"), credentials: oauth,
+			reason: "XOAUTH2: not offered by the server",
+		},
+		{
+			name: "password, all offered", conn: secure("LOGIN", "PLAIN", "XOAUTH2", "OAUTHBEARER"), credentials: pass,
+			want: []string{"PLAIN", "LOGIN"}, reason: "XOAUTH2: no token generator to sign in with",
+		},
 		{name: "offered in lower case", conn: secure("login", "plain"), credentials: pass, want: []string{"PLAIN", "LOGIN"}},
 		{name: "nothing offered", conn: secure(), credentials: pass, reason: "PLAIN: not offered by the server"},
-		{name: "a longer name is another name", conn: secure("PLAIN-CLIENTTOKEN", "XOAUTH2-2", "LOGINX"), credentials: pass,
-			reason: "PLAIN: not offered by the server"},
-		{name: "a shorter name is another name", conn: secure("PLAI", "LOG", ""), credentials: pass,
-			reason: "LOGIN: not offered by the server"},
+		{
+			name: "a longer name is another name", conn: secure("PLAIN-CLIENTTOKEN", "XOAUTH2-2", "LOGINX"), credentials: pass,
+			reason: "PLAIN: not offered by the server",
+		},
+		{
+			name: "a shorter name is another name", conn: secure("PLAI", "LOG", ""), credentials: pass,
+			reason: "LOGIN: not offered by the server",
+		},
 
-		{name: "plaintext", conn: plaintext("PLAIN"), credentials: pass, insecure: true,
-			reason: "PLAIN: connection not secure enough: it sends a secret and the connection has no TLS"},
-		{name: "unverified TLS", conn: unverified("XOAUTH2"), credentials: oauth, insecure: true,
-			reason: "XOAUTH2: connection not secure enough: it sends a secret and the server's certificate is not verified"},
-		{name: "verified without TLS is plaintext", conn: &sasl.Conn{Verified: true, Offered: []string{"PLAIN"}}, credentials: pass,
-			insecure: true, reason: "PLAIN: connection not secure enough: it sends a secret and the connection has no TLS"},
+		{
+			name: "plaintext", conn: plaintext("PLAIN"), credentials: pass, insecure: true,
+			reason: "PLAIN: connection not secure enough: it sends a secret and the connection has no TLS",
+		},
+		{
+			name: "unverified TLS", conn: unverified("XOAUTH2"), credentials: oauth, insecure: true,
+			reason: "XOAUTH2: connection not secure enough: it sends a secret and the server's certificate is not verified",
+		},
+		{
+			name: "verified without TLS is plaintext", conn: &sasl.Conn{Verified: true, Offered: []string{"PLAIN"}}, credentials: pass,
+			insecure: true, reason: "PLAIN: connection not secure enough: it sends a secret and the connection has no TLS",
+		},
 		{name: "loopback", conn: loopback("XOAUTH2"), credentials: oauth, want: []string{"XOAUTH2"}},
-		{name: "InsecurePlaintext opens plaintext", conn: plaintext("PLAIN"), credentials: pass,
-			policy: sasl.Policy{InsecurePlaintext: true}, want: []string{"PLAIN"}},
-		{name: "InsecurePlaintext does not open unverified TLS", conn: unverified("PLAIN"), credentials: pass,
+		{
+			name: "InsecurePlaintext opens plaintext", conn: plaintext("PLAIN"), credentials: pass,
+			policy: sasl.Policy{InsecurePlaintext: true}, want: []string{"PLAIN"},
+		},
+		{
+			name: "InsecurePlaintext does not open unverified TLS", conn: unverified("PLAIN"), credentials: pass,
 			policy: sasl.Policy{InsecurePlaintext: true}, insecure: true,
-			reason: "PLAIN: connection not secure enough: it sends a secret and the server's certificate is not verified"},
-		{name: "InsecureUnverifiedTLS opens unverified TLS", conn: unverified("PLAIN"), credentials: pass,
-			policy: sasl.Policy{InsecureUnverifiedTLS: true}, want: []string{"PLAIN"}},
-		{name: "InsecureUnverifiedTLS does not open plaintext", conn: plaintext("PLAIN"), credentials: pass,
+			reason: "PLAIN: connection not secure enough: it sends a secret and the server's certificate is not verified",
+		},
+		{
+			name: "InsecureUnverifiedTLS opens unverified TLS", conn: unverified("PLAIN"), credentials: pass,
+			policy: sasl.Policy{InsecureUnverifiedTLS: true}, want: []string{"PLAIN"},
+		},
+		{
+			name: "InsecureUnverifiedTLS does not open plaintext", conn: plaintext("PLAIN"), credentials: pass,
 			policy: sasl.Policy{InsecureUnverifiedTLS: true}, insecure: true,
-			reason: "PLAIN: connection not secure enough: it sends a secret and the connection has no TLS"},
-		{name: "concealed over plaintext", conn: plaintext("PLAIN", "X-CONCEALED"), credentials: pass, registry: extended,
+			reason: "PLAIN: connection not secure enough: it sends a secret and the connection has no TLS",
+		},
+		{
+			name: "concealed over plaintext", conn: plaintext("PLAIN", "X-CONCEALED"), credentials: pass, registry: extended,
 			want: []string{"X-CONCEALED"}, insecure: true,
-			reason: "PLAIN: connection not secure enough: it sends a secret and the connection has no TLS"},
+			reason: "PLAIN: connection not secure enough: it sends a secret and the connection has no TLS",
+		},
 
-		{name: "Order pins one", conn: secure("PLAIN", "LOGIN"), credentials: pass, policy: sasl.Policy{Order: []string{"LOGIN"}},
-			want: []string{"LOGIN"}, reason: "PLAIN: not in Policy.Order"},
-		{name: "Order pins one that is not offered", conn: secure("XOAUTH2"), credentials: oauth,
-			policy: sasl.Policy{Order: []string{"OAUTHBEARER"}}, reason: "XOAUTH2: not in Policy.Order"},
-		{name: "Order turns the ranks round", conn: secure("XOAUTH2", "OAUTHBEARER"), credentials: oauth,
-			policy: sasl.Policy{Order: []string{"oauthbearer", "xoauth2"}}, want: []string{"OAUTHBEARER", "XOAUTH2"}},
-		{name: "deprecated", conn: secure("X-OLD", "PLAIN"), credentials: pass, registry: extended,
-			want: []string{"PLAIN"}, reason: "X-OLD: deprecated; name it in Policy.Order to allow it"},
-		{name: "deprecated and named", conn: secure("X-OLD", "PLAIN"), credentials: pass, registry: extended,
-			policy: sasl.Policy{Order: []string{"X-OLD"}}, want: []string{"X-OLD"}},
-		{name: "RequireMutual", conn: secure("PLAIN", "X-MUTUAL", "X-BOUND"), credentials: pass, registry: extended,
+		{
+			name: "Order pins one", conn: secure("PLAIN", "LOGIN"), credentials: pass, policy: sasl.Policy{Order: []string{"LOGIN"}},
+			want: []string{"LOGIN"}, reason: "PLAIN: not in Policy.Order",
+		},
+		{
+			name: "Order pins one that is not offered", conn: secure("XOAUTH2"), credentials: oauth,
+			policy: sasl.Policy{Order: []string{"OAUTHBEARER"}}, reason: "XOAUTH2: not in Policy.Order",
+		},
+		{
+			name: "Order turns the ranks round", conn: secure("XOAUTH2", "OAUTHBEARER"), credentials: oauth,
+			policy: sasl.Policy{Order: []string{"oauthbearer", "xoauth2"}}, want: []string{"OAUTHBEARER", "XOAUTH2"},
+		},
+		{
+			name: "deprecated", conn: secure("X-OLD", "PLAIN"), credentials: pass, registry: extended,
+			want: []string{"PLAIN"}, reason: "X-OLD: deprecated; name it in Policy.Order to allow it",
+		},
+		{
+			name: "deprecated and named", conn: secure("X-OLD", "PLAIN"), credentials: pass, registry: extended,
+			policy: sasl.Policy{Order: []string{"X-OLD"}}, want: []string{"X-OLD"},
+		},
+		{
+			name: "RequireMutual", conn: secure("PLAIN", "X-MUTUAL", "X-BOUND"), credentials: pass, registry: extended,
 			policy: sasl.Policy{RequireMutual: true}, want: []string{"X-MUTUAL", "X-BOUND"},
-			reason: "PLAIN: Policy.RequireMutual wants proof of the server"},
-		{name: "RequireBinding", conn: secure("X-CONCEALED", "X-MUTUAL", "X-BOUND"), credentials: pass, registry: extended,
+			reason: "PLAIN: Policy.RequireMutual wants proof of the server",
+		},
+		{
+			name: "RequireBinding", conn: secure("X-CONCEALED", "X-MUTUAL", "X-BOUND"), credentials: pass, registry: extended,
 			policy: sasl.Policy{RequireBinding: true}, want: []string{"X-BOUND"},
-			reason: "X-MUTUAL: Policy.RequireBinding wants it bound to TLS"},
-		{name: "server side alone", conn: secure("X-SERVER", "PLAIN"), credentials: pass, registry: extended,
-			want: []string{"PLAIN"}, reason: "X-SERVER: has no client side"},
-		{name: "registry without a mechanism", conn: secure("PLAIN", "LOGIN"), credentials: pass,
-			registry: sasl.Default().Without("plain", "nonesuch"), want: []string{"LOGIN"}},
+			reason: "X-MUTUAL: Policy.RequireBinding wants it bound to TLS",
+		},
+		{
+			name: "server side alone", conn: secure("X-SERVER", "PLAIN"), credentials: pass, registry: extended,
+			want: []string{"PLAIN"}, reason: "X-SERVER: has no client side",
+		},
+		{
+			name: "registry without a mechanism", conn: secure("PLAIN", "LOGIN"), credentials: pass,
+			registry: sasl.Default().Without("plain", "nonesuch"), want: []string{"LOGIN"},
+		},
 
-		{name: "host of the credentials", conn: secure("PLAIN"), want: []string{"PLAIN"},
-			credentials: sasl.Credentials{Username: user, Password: secret, Hosts: []string{"other.example.com", "SMTP.example.com"}}},
-		{name: "another host", conn: secure("PLAIN"),
+		{
+			name: "host of the credentials", conn: secure("PLAIN"), want: []string{"PLAIN"},
+			credentials: sasl.Credentials{Username: user, Password: secret, Hosts: []string{"other.example.com", "SMTP.example.com"}},
+		},
+		{
+			name: "another host", conn: secure("PLAIN"),
 			credentials: sasl.Credentials{Username: user, Password: secret, Hosts: []string{"example.com"}},
-			reason:      "PLAIN: credentials are not for this host"},
-		{name: "authorization identity that the mechanism cannot carry", conn: secure("XOAUTH2", "OAUTHBEARER"),
+			reason:      "PLAIN: credentials are not for this host",
+		},
+		{
+			name: "authorization identity that the mechanism cannot carry", conn: secure("XOAUTH2", "OAUTHBEARER"),
 			credentials: sasl.Credentials{Username: user, AuthzID: "shared@example.com", Token: generator},
-			want:        []string{"OAUTHBEARER"}, reason: "XOAUTH2: mechanism cannot carry an authorization identity"},
-		{name: "authorization identity that is the user", conn: secure("XOAUTH2", "LOGIN"),
-			credentials: sasl.Credentials{Username: user, AuthzID: user, Token: generator}, want: []string{"XOAUTH2"}},
+			want:        []string{"OAUTHBEARER"}, reason: "XOAUTH2: mechanism cannot carry an authorization identity",
+		},
+		{
+			name: "authorization identity that is the user", conn: secure("XOAUTH2", "LOGIN"),
+			credentials: sasl.Credentials{Username: user, AuthzID: user, Token: generator}, want: []string{"XOAUTH2"},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -222,23 +276,55 @@ func TestValidate(t *testing.T) {
 	}{
 		{"good token", sasl.Credentials{Username: user, Token: generator}, nil, nil, ""},
 		{"good password", sasl.Credentials{Username: user, Password: secret}, nil, nil, ""},
-		{"password and token", sasl.Credentials{Username: user, Password: secret, Token: generator}, nil,
-			sasl.ErrAmbiguousCredentials, "both a password and a token generator"},
+		{
+			"password and token",
+			sasl.Credentials{Username: user, Password: secret, Token: generator},
+			nil,
+			sasl.ErrAmbiguousCredentials, "both a password and a token generator",
+		},
 		{"no user name", sasl.Credentials{Token: generator}, nil, sasl.ErrBadCredentials, "no user name"},
-		{"line break in the user name", sasl.Credentials{Username: "a\r\nb", Token: generator}, nil,
-			sasl.ErrBadCredentials, "control character in user name"},
-		{"^A in the user name", sasl.Credentials{Username: "a\x01b", Token: generator}, nil,
-			sasl.ErrBadCredentials, "control character in user name"},
-		{"NUL in the authorization identity", sasl.Credentials{Username: user, AuthzID: "\x00", Password: secret}, nil,
-			sasl.ErrBadCredentials, "control character in authorization identity"},
-		{"user name is not UTF-8", sasl.Credentials{Username: "a\xff", Password: secret}, nil,
-			sasl.ErrBadCredentials, "user name is not valid UTF-8"},
-		{"empty host", sasl.Credentials{Username: user, Password: secret, Hosts: []string{""}}, nil,
-			sasl.ErrBadCredentials, "empty name in Hosts"},
-		{"unknown mechanism", sasl.Credentials{Username: user, Password: secret}, []string{"PLAIN", "PLANE"},
-			nil, `Policy.Order names "PLANE", which the registry does not have`},
-		{"mechanism named twice", sasl.Credentials{Username: user, Password: secret}, []string{"PLAIN", "LOGIN", "plain"},
-			nil, `Policy.Order names "plain" twice`},
+		{
+			"line break in the user name",
+			sasl.Credentials{Username: "a\r\nb", Token: generator},
+			nil,
+			sasl.ErrBadCredentials, "control character in user name",
+		},
+		{
+			"^A in the user name",
+			sasl.Credentials{Username: "a\x01b", Token: generator},
+			nil,
+			sasl.ErrBadCredentials, "control character in user name",
+		},
+		{
+			"NUL in the authorization identity",
+			sasl.Credentials{Username: user, AuthzID: "\x00", Password: secret},
+			nil,
+			sasl.ErrBadCredentials, "control character in authorization identity",
+		},
+		{
+			"user name is not UTF-8",
+			sasl.Credentials{Username: "a\xff", Password: secret},
+			nil,
+			sasl.ErrBadCredentials, "user name is not valid UTF-8",
+		},
+		{
+			"empty host",
+			sasl.Credentials{Username: user, Password: secret, Hosts: []string{""}},
+			nil,
+			sasl.ErrBadCredentials, "empty name in Hosts",
+		},
+		{
+			"unknown mechanism",
+			sasl.Credentials{Username: user, Password: secret},
+			[]string{"PLAIN", "PLANE"},
+			nil, `Policy.Order names "PLANE", which the registry does not have`,
+		},
+		{
+			"mechanism named twice",
+			sasl.Credentials{Username: user, Password: secret},
+			[]string{"PLAIN", "LOGIN", "plain"},
+			nil, `Policy.Order names "plain" twice`,
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -3,6 +3,9 @@ package sasl_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/textproto"
 	"testing"
 	"testing/synctest"
@@ -54,24 +57,26 @@ func TestRefusedTokenIsRenewedOnce(t *testing.T) {
 // condemn the token.
 func TestTokenIsNotRenewed(t *testing.T) {
 	for name, script := range map[string][]step{
-		"bare 454":                              {finalCode(454)},
-		"421":                                   {finalCode(421)},
-		"432":                                   {finalCode(432)},
-		"501":                                   {finalCode(501)},
-		"534":                                   {finalCode(534)},
-		"538":                                   {finalCode(538)},
-		"550":                                   {finalCode(550)},
-		"exempted 535":                          {final(exempted{535})},
-		"error challenge and 421":               {challenge(errorJSON), finalCode(421)},
-		"error challenge and 432":               {challenge(errorJSON), finalCode(432)},
-		"error challenge and 534":               {challenge(errorJSON), finalCode(534)},
-		"error challenge and 550":               {challenge(errorJSON), finalCode(550)},
-		"success after an error challenge":      {challenge(errorJSON), final235()},
-		"second challenge":                      {challenge(errorJSON), challenge(errorJSON), finalCode(535)},
-		"dropped":                               {broken(errors.New("dropped"))},
-		"dropped after an error challenge":      {challenge(errorJSON), broken(errors.New("dropped"))},
-		"broken reply after an error challenge": {challenge(errorJSON), broken(sasl.ErrProtocol)},
-		"broken reply that speaks of 535":       {broken(replyCode(535))},
+		"bare 454": {finalCode(454)},
+		"421":      {finalCode(421)},
+		"432":      {finalCode(432)},
+		"501":      {finalCode(501)},
+		"534":      {finalCode(534)},
+		"538":      {finalCode(538)},
+		"550":      {finalCode(550)},
+		"error challenge and a 421 that counts as temporary": {challenge(errorJSON), final(errors.Join(sasl.ErrUnavailable, sasl.ErrTemporary))},
+		"a 535 that is about the mechanism":                  {final(errors.Join(sasl.ErrMechanismRefused, sasl.ErrRejected))},
+		"exempted 535":                                       {final(exempted{535})},
+		"error challenge and 421":                            {challenge(errorJSON), finalCode(421)},
+		"error challenge and 432":                            {challenge(errorJSON), finalCode(432)},
+		"error challenge and 534":                            {challenge(errorJSON), finalCode(534)},
+		"error challenge and 550":                            {challenge(errorJSON), finalCode(550)},
+		"success after an error challenge":                   {challenge(errorJSON), final235()},
+		"second challenge":                                   {challenge(errorJSON), challenge(errorJSON), finalCode(535)},
+		"dropped":                                            {broken(errors.New("dropped"))},
+		"dropped after an error challenge":                   {challenge(errorJSON), broken(errors.New("dropped"))},
+		"broken reply after an error challenge":              {challenge(errorJSON), broken(sasl.ErrProtocol)},
+		"broken reply that speaks of 535":                    {broken(replyCode(535))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			generator := &generator{tokens: []string{token, renewed}}
@@ -161,10 +166,14 @@ func TestCoolDown(t *testing.T) {
 		server := play(finalCode(535), challenge(errorJSON), finalCode(535))
 		_, err := a.Authenticate(t.Context(), secure("XOAUTH2"), server)
 		wantErrors(t, err, sasl.ErrRejected)
+		var joined *sasl.RefusedError
+		if errors.As(err, &joined) {
+			t.Errorf("error %v, want the second refusal alone", err)
+		}
 		server.wantSent(t, xoauth2(token), xoauth2(renewed), "> ")
 		until := time.Now().Add(sasl.CoolDown)
 
-		time.Sleep(sasl.CoolDown - 1)
+		time.Sleep(sasl.CoolDown - time.Nanosecond)
 		for range 3 {
 			server = play()
 			_, err = a.Authenticate(t.Context(), secure("XOAUTH2", "OAUTHBEARER"), server)
@@ -181,7 +190,7 @@ func TestCoolDown(t *testing.T) {
 		}
 		generator.wantCalls(t, 2)
 
-		time.Sleep(1)
+		time.Sleep(1 * time.Nanosecond)
 		server = play(final235())
 		if _, err := a.Authenticate(t.Context(), secure("XOAUTH2"), server); err != nil {
 			t.Errorf("after the cool-down: %v", err)
@@ -198,19 +207,128 @@ func TestRefusalIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := sasl.OAuth(user, sasl.StaticToken(token))
 		a.Authenticate(t.Context(), secure("XOAUTH2"), play(finalCode(535)))
-		time.Sleep(sasl.CoolDown - 1)
+		time.Sleep(sasl.CoolDown - time.Nanosecond)
 		server := play()
 		_, err := a.Authenticate(t.Context(), secure("XOAUTH2"), server)
 		wantErrors(t, err, sasl.ErrNoOtherToken)
 		server.wantSent(t)
 
-		time.Sleep(1)
+		time.Sleep(1 * time.Nanosecond)
+		server = play(finalCode(535))
+		_, err = a.Authenticate(t.Context(), secure("XOAUTH2"), server)
+		wantErrors(t, err, sasl.ErrNoOtherToken)
+		server.wantSent(t, xoauth2(token))
+
+		// That was the first refusal again, and not the second one in a row.
+		_, err = a.Authenticate(t.Context(), secure("XOAUTH2"), play())
+		wantErrors(t, err, sasl.ErrNoOtherToken)
+		time.Sleep(sasl.CoolDown)
 		server = play(final235())
 		if _, err := a.Authenticate(t.Context(), secure("XOAUTH2"), server); err != nil {
 			t.Error(err)
 		}
 		server.wantSent(t, xoauth2(token))
 	})
+}
+
+// The generator is told when the latest refusal was and what the server said.
+func TestRejectionTellsOfTheLatest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		generator := &generator{tokens: []string{token, renewed}}
+		a := sasl.OAuth(user, generator)
+		begin(t, a, secure("XOAUTH2")).Finish(replyCode(535))
+		refused := time.Now()
+		time.Sleep(time.Second)
+		begin(t, a, secure("XOAUTH2"))
+		told := generator.requests[1].Rejected
+		if !told.Time.Equal(refused) {
+			t.Errorf("told of a refusal at %v, want %v", told.Time, refused)
+		}
+		wantErrors(t, told.Err, replyCode(535))
+	})
+}
+
+// What is remembered is bounded: the oldest refusals go first.
+func TestManyRefusals(t *testing.T) {
+	var tokens []string
+	const refusals = 65
+	for n := range refusals {
+		tokens = append(tokens, fmt.Sprintf("bad-%d", n), token)
+	}
+	generator := &generator{tokens: tokens}
+	a := sasl.OAuth(user, generator)
+	for range refusals {
+		begin(t, a, secure("XOAUTH2")).Finish(replyCode(535))
+		begin(t, a, secure("XOAUTH2")).Finish(nil)
+	}
+	begin(t, a, secure("XOAUTH2"))
+	told := generator.requests[2*refusals].Rejected
+	for name, want := range map[string]bool{"bad-0": false, "bad-1": true, "bad-64": true, token: false} {
+		if told.Matches(bearer(name)) != want {
+			t.Errorf("told of %s: %v", name, !want)
+		}
+	}
+}
+
+// A token that turns out to be refused while the generator works on it is not
+// sent: the generator is asked once more, and told.
+func TestRefusedWhileTheGeneratorWorks(t *testing.T) {
+	for _, other := range []string{renewed, token} {
+		var a *sasl.Authenticator
+		calls := 0
+		a = sasl.OAuth(user, generatorFunc(func(req sasl.TokenRequest) (sasl.Token, error) {
+			calls++
+			switch calls {
+			case 1: // of the connection that is refused first
+				return bearer(token), nil
+			case 2:
+				begun := req.Rejected
+				begin(t, a, secure("XOAUTH2")).Finish(replyCode(535)) // makes call 3
+				if begun != nil {
+					t.Errorf("call 2 told of %v", begun)
+				}
+				return bearer(token), nil
+			case 3:
+				return bearer(token), nil
+			}
+			if !req.Rejected.Matches(bearer(token)) {
+				t.Errorf("call %d was not told", calls)
+			}
+			return bearer(other), nil
+		}))
+		begin(t, a, secure("XOAUTH2")).Finish(nil)
+		x, err := a.Begin(t.Context(), secure("XOAUTH2"))
+		if other == token {
+			wantErrors(t, err, sasl.ErrNoOtherToken, replyCode(535))
+		} else if err != nil {
+			t.Error(err)
+		} else if _, initial, _ := x.Start(); "AUTH XOAUTH2 "+string(initial) != xoauth2(other) {
+			t.Errorf("starts with %q", initial)
+		}
+		if calls != 4 {
+			t.Errorf("%d calls, want 4", calls)
+		}
+	}
+}
+
+type generatorFunc func(sasl.TokenRequest) (sasl.Token, error)
+
+func (f generatorFunc) Token(_ context.Context, req sasl.TokenRequest) (sasl.Token, error) {
+	return f(req)
+}
+
+// A static token that was refused is not offered again, whoever asks.
+func TestStaticToken(t *testing.T) {
+	generator := sasl.StaticToken(token)
+	for _, refused := range []string{token, renewed} {
+		req := sasl.TokenRequest{Rejected: sasl.NewRejection(sasl.ErrRejected, bearer(refused))}
+		got, err := generator.Token(t.Context(), req)
+		if refused == token {
+			wantErrors(t, err, sasl.ErrNoOtherToken)
+		} else if err != nil || got.Value.Reveal() != token {
+			t.Errorf("%v, %v; want the token", got, err)
+		}
+	}
 }
 
 // An accepted token ends the count of refusals, not the memory of them.
@@ -291,6 +409,36 @@ func TestNetSMTPVerdictThatIsNoRefusal(t *testing.T) {
 		begin(t, a, secure("XOAUTH2"))
 		if told := generator.requests[1].Rejected; told != nil {
 			t.Errorf("%d: told of %v", code, told)
+		}
+	}
+}
+
+// A connection that ends after an error challenge says nothing of the token, for
+// hosts that run the exchange themselves too. Any other error is taken for a
+// reply.
+func TestHostFailsAfterErrorChallenge(t *testing.T) {
+	for _, test := range []struct {
+		verdict error
+		refused bool
+	}{
+		{io.EOF, false},
+		{io.ErrUnexpectedEOF, false},
+		{net.ErrClosed, false},
+		{context.Canceled, false},
+		{context.DeadlineExceeded, false},
+		{&net.OpError{Op: "read", Err: errors.New("reset")}, false},
+		{errors.New("some refusal in words"), true},
+	} {
+		generator := &generator{tokens: []string{token}}
+		a := sasl.OAuth(user, generator)
+		x := begin(t, a, secure("XOAUTH2"))
+		if _, err := x.Next([]byte(errorJSON)); err != nil {
+			t.Fatal(err)
+		}
+		wantErrors(t, x.Finish(test.verdict), test.verdict)
+		a.Begin(t.Context(), secure("XOAUTH2"))
+		if told := generator.requests[1].Rejected; (told != nil) != test.refused {
+			t.Errorf("%v: told of %v, want a refusal: %v", test.verdict, told, test.refused)
 		}
 	}
 }

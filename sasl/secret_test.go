@@ -173,6 +173,43 @@ func TestSecret(t *testing.T) {
 	wantNoSecret(t, "holder", holder{s, s, &s, []sasl.Secret{s}})
 }
 
+// Credentials say whose they are and which secrets there are.
+func TestCredentialsText(t *testing.T) {
+	generator, secret := never(t)
+	for want, c := range map[string]sasl.Credentials{
+		"alice [password]":         {Username: "alice", Password: secret},
+		"alice [token]":            {Username: "alice", Token: generator},
+		"alice as shared [token]":  {Username: "alice", AuthzID: "shared", Token: generator},
+		"a..b as c.d [external]":   {Username: "a\r\nb", AuthzID: "c\x00d", External: true},
+		"alice [password] [token]": {Username: "alice", Password: secret, Token: generator},
+	} {
+		a := &sasl.Authenticator{Credentials: c}
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d"} {
+			if got := fmt.Sprintf(verb, c); got != want {
+				t.Errorf("%s prints %q, want %q", verb, got, want)
+			}
+			if got := fmt.Sprintf(verb, a); got != "sasl: sign-in of "+want {
+				t.Errorf("%s prints %q of the Authenticator of %q", verb, got, want)
+			}
+		}
+		for _, v := range []any{c, a} {
+			encoded, err := json.Marshal(v)
+			if err != nil || !strings.Contains(string(encoded), want) {
+				t.Errorf("JSON %s, %v, want %q", encoded, err, want)
+			}
+			var log bytes.Buffer
+			slog.New(slog.NewTextHandler(&log, nil)).Info("test", "value", v)
+			if !strings.Contains(log.String(), want) {
+				t.Errorf("slog %s, want %q", log.String(), want)
+			}
+		}
+	}
+	var none *sasl.Authenticator
+	if got := fmt.Sprint(none); got != "<nil>" {
+		t.Errorf("nil Authenticator prints %q", got)
+	}
+}
+
 // scripts are what servers do with a message, by name.
 func scripts(message string) map[string][]step {
 	return map[string][]step{

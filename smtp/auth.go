@@ -37,7 +37,7 @@ func (c *Client) signIn(ctx context.Context) error {
 		return nil
 	}
 	if errors.Is(err, sasl.ErrProtocol) || errors.Is(err, sasl.ErrServerUnverified) {
-		c.conn.fail(err)
+		_ = c.conn.fail(err)
 	}
 	return c.explain(ctx, mechanism, err)
 }

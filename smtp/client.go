@@ -91,7 +91,7 @@ func (c *Client) leave(ctx context.Context) {
 	if c.conn.usable() == nil && ctx.Err() == nil {
 		stop := c.conn.bind(ctx)
 		c.conn.logCommand("QUIT")
-		c.conn.write(ctx, "QUIT", []byte("QUIT\r\n"), closeWait)
+		_ = c.conn.write(ctx, "QUIT", []byte("QUIT\r\n"), closeWait)
 		stop()
 	}
 	c.conn.close()

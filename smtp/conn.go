@@ -135,7 +135,7 @@ func (c *conn) reply(ctx context.Context, phase string, limit time.Duration) (Re
 	r := newReply(w)
 	c.logReply(phase, r)
 	if r.Code == 421 { // RFC 5321, Section 3.8: the server closes the channel
-		c.fail(fmt.Errorf("the server said %v", r))
+		_ = c.fail(fmt.Errorf("the server said %v", r))
 	}
 	return r, nil
 }

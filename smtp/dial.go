@@ -63,10 +63,10 @@ func dialOnce(ctx context.Context, cfg Config, s server) (*Client, error) {
 }
 
 // connect makes the TCP connection.
-func (cfg Config) connect(ctx context.Context, s server) (net.Conn, error) {
-	dialing, cancel := context.WithTimeout(ctx, cfg.Timeouts.Dial)
+func (c Config) connect(ctx context.Context, s server) (net.Conn, error) {
+	dialing, cancel := context.WithTimeout(ctx, c.Timeouts.Dial)
 	defer cancel()
-	dial := cfg.DialContext
+	dial := c.DialContext
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
 	}
@@ -77,7 +77,7 @@ func (cfg Config) connect(ctx context.Context, s server) (net.Conn, error) {
 	case ctx.Err() != nil:
 		return nil, canceled(ctx, "connecting to "+s.addr())
 	case dialing.Err() != nil:
-		return nil, &timeoutError{"connecting to " + s.addr(), cfg.Timeouts.Dial}
+		return nil, &timeoutError{"connecting to " + s.addr(), c.Timeouts.Dial}
 	}
 	return nil, fmt.Errorf("smtp: connecting to %s: %w", s.addr(), err)
 }

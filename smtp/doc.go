@@ -51,8 +51,8 @@
 //
 // # Round trips
 //
-// From the end of TCP's handshake to the outcome, with TLS 1.3, a server that
-// offers PIPELINING and any number of recipients:
+// From the end of TCP's handshake to the outcome, with TLS 1.3 (RFC 8446), a
+// server that offers PIPELINING and any number of recipients:
 //
 //	implicit TLS, first message    6 (7 if the token does not fit the AUTH command)
 //	STARTTLS, first message        8 (9)
@@ -72,11 +72,12 @@
 //	SIZE                   RFC 1870
 //	PIPELINING             RFC 2920
 //	ENHANCEDSTATUSCODES    RFC 2034, RFC 3463
-//	STARTTLS               RFC 3207; implicit TLS, RFC 8314
+//	STARTTLS               RFC 3207; implicit TLS, RFC 8314; TLS 1.2 or later, RFC 8997
 //	AUTH                   RFC 4954
 //	8BITMIME               RFC 6152
 //	SMTPUTF8               RFC 6531
 //
 // An extension that a message needs and the server lacks is an error before MAIL:
-// nothing is dropped silently. The base is RFC 5321 and RFC 6409.
+// nothing is dropped silently. Messages go by DATA where CHUNKING (RFC 3030) is
+// offered, too. The base is RFC 5321 and RFC 6409.
 package smtp

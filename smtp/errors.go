@@ -76,7 +76,7 @@ func withAdvice(message, advice string) string {
 // An AuthError says that the sign-in failed. Reply and OAuth are nil if the
 // failure came before the server said anything.
 type AuthError struct {
-	Mechanism string           // the mechanism that ran, "" if none did
+	Mechanism string           // the mechanism that was chosen last, "" if none was
 	Reply     *Reply           // the server's final reply
 	OAuth     *sasl.OAuthError // its error challenge
 	Advice    string           // what the user can do, "" if nothing is known
@@ -89,7 +89,8 @@ func (e *AuthError) Error() string {
 	if e.Mechanism != "" {
 		b.WriteString(" with " + e.Mechanism)
 	}
-	return withAdvice(b.String()+": "+strings.TrimPrefix(e.Err.Error(), "smtp: "), e.Advice)
+	text := strings.TrimPrefix(strings.TrimPrefix(e.Err.Error(), "sasl: "), "smtp: ")
+	return withAdvice(b.String()+": "+text, e.Advice)
 }
 
 // Unwrap returns Err.
