@@ -1,0 +1,38 @@
+// Package google supplies Google access tokens for SMTP, for gmail.com and for
+// Google Workspace mailboxes.
+//
+// # From a refresh token
+//
+// A user consents once, in a browser, to the scope https://mail.google.com/, and
+// your program keeps the refresh token that comes of it. With that, and with the
+// OAuth client it was issued to, it signs in for as long as the consent stands:
+//
+//	tokens, err := google.RefreshToken(google.Client{
+//		ID:     "your_client_id.apps.googleusercontent.com",
+//		Secret: sasl.NewSecret("your_client_secret"),
+//	}, sasl.NewSecret("1//refresh_token"), google.Options{})
+//	if err != nil {
+//		return err
+//	}
+//	_, err = smtp.Send(ctx, smtp.Config{
+//		Profile: profile.Gmail(),
+//		Auth:    sasl.OAuth("your.email@gmail.com", tokens),
+//	}, env, msg)
+//
+// Make one generator and keep it: it caches the access token, renews it before
+// it expires and once when Gmail refuses it, and lets any number of connections
+// share one request. [AuthorizedUserJSON] takes the same from the file that
+// Google's tools write, and [FromTokenSource] takes a token source that you have
+// already.
+//
+// # When it stops working
+//
+// A refresh token dies when the user revokes it or changes the password, after
+// six months without use, when the client has more than a hundred of them for
+// one account, and after seven days while the consent screen of the client is in
+// testing. The error is a [providers.Error] of kind NeedsUser, whose text says
+// what to look at; the answer is always a new consent.
+//
+// The scope gmail.send is for Google's HTTP interface. A token that has no other
+// is refused by Gmail's SMTP server.
+package google

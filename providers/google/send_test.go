@@ -1,0 +1,97 @@
+package google_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/seed-55a66e92/postern/providers"
+	"github.com/seed-55a66e92/postern/providers/google"
+	"github.com/seed-55a66e92/postern/providers/profile"
+	"github.com/seed-55a66e92/postern/sasl"
+	"github.com/seed-55a66e92/postern/smtp"
+)
+
+// sender returns what sends a message through a stand-in, with one generator.
+func sender(t *testing.T, g *gmail) func() error {
+	t.Helper()
+	tokens, err := google.RefreshToken(testClient(), g.refreshToken, google.Options{HTTPClient: g.httpClient()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := smtp.Config{
+		Profile: profile.Gmail(), Auth: sasl.OAuth(mailbox, tokens),
+		DialContext: g.Dial, TLSConfig: g.trust(),
+	}
+	envelope := smtp.Envelope{From: mailbox, To: []string{"recipient@example.com"}}
+	return func() error {
+		_, err := smtp.Send(t.Context(), cfg, envelope, smtp.Bytes([]byte("Subject: x\r\n\r\nx\r\n")))
+		return err
+	}
+}
+
+// TestRevokedAccessToken shows that a token which Gmail refuses is renewed on the
+// same connection.
+func TestRevokedAccessToken(t *testing.T) {
+	g := startGmail()
+	defer g.Close()
+	send := sender(t, g)
+	if err := send(); err != nil {
+		t.Fatal(err)
+	}
+	if n := g.authority.RevokeTokens(mailbox); n != 1 {
+		t.Fatalf("%d tokens revoked, want 1", n)
+	}
+	if err := send(); err != nil {
+		t.Fatal(err)
+	}
+	var codes []int
+	for _, auth := range g.Auths() {
+		codes = append(codes, auth.Code)
+	}
+	if len(codes) != 3 || codes[0] != 235 || codes[1] != 535 || codes[2] != 235 || g.Connections() != 2 {
+		t.Errorf("replies to AUTH %v on %d connections, want 235 and then 535 235 on another", codes, g.Connections())
+	}
+	if n := len(g.authority.Requests()); n != 2 {
+		t.Errorf("%d requests for tokens, want 2", n)
+	}
+}
+
+// TestRevokedGrant shows that the end of a consent reaches whoever sends, in
+// words, after one request.
+func TestRevokedGrant(t *testing.T) {
+	g := startGmail()
+	defer g.Close()
+	send := sender(t, g)
+	if err := send(); err != nil {
+		t.Fatal(err)
+	}
+	g.authority.RevokeTokens(mailbox)
+	g.authority.RevokeGrant(g.refreshToken.Reveal())
+	for range 3 {
+		err := send()
+		var failure *providers.Error
+		if !errors.As(err, &failure) || failure.Kind != providers.NeedsUser {
+			t.Fatalf("error %v, want one for the user", err)
+		}
+		wantNoSecret(t, err.Error())
+	}
+	if n := len(g.authority.Requests()); n != 2 {
+		t.Errorf("%d requests for tokens, want 2", n)
+	}
+}
+
+// TestScopeOfSending shows what becomes of a token that may send but not sign in
+// to SMTP: one renewal, and words.
+func TestScopeOfSending(t *testing.T) {
+	g := startGmail()
+	defer g.Close()
+	g.refreshToken = g.authority.Grant(mailbox, "https://www.googleapis.com/auth/gmail.send")
+	err := sender(t, g)()
+	var refused *smtp.AuthError
+	if !errors.As(err, &refused) || refused.Advice != profile.Gmail().Advise(334, "", `{"status":"400"}`) {
+		t.Errorf("error %v, want advice about the scope", err)
+	}
+	if n := len(g.authority.Requests()); n != 2 {
+		t.Errorf("%d requests for tokens, want 2", n)
+	}
+}

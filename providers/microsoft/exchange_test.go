@@ -1,0 +1,57 @@
+package microsoft_test
+
+import (
+	"crypto/tls"
+	"log"
+	"net/http"
+
+	"github.com/seed-55a66e92/postern/mock"
+)
+
+// An exchange stands in for smtp.office365.com and for Entra's login server.
+type exchange struct {
+	*mock.Server
+	authority *mock.Authority
+}
+
+func startExchange() *exchange {
+	authority, err := mock.NewAuthority(mock.AuthorityOptions{Dialect: mock.MicrosoftOAuth, Tenant: tenant})
+	if err != nil {
+		log.Panic(err)
+	}
+	server, err := mock.New(mock.Options{
+		Names:       []string{"smtp.office365.com"},
+		Tokens:      authority,
+		Mechanisms:  []string{"LOGIN", "XOAUTH2"},
+		RequireAuth: true,
+	})
+	if err != nil {
+		log.Panic(err)
+	}
+	return &exchange{server, authority}
+}
+
+// Close ends both servers.
+func (x *exchange) Close() {
+	x.Server.Close()
+	x.authority.Close()
+}
+
+// httpClient leads every request to the stand-in.
+func (x *exchange) httpClient() *http.Client { return x.authority.HijackingClient() }
+
+// trust trusts the certificate of the stand-in and nothing else.
+func (x *exchange) trust() *tls.Config {
+	return &tls.Config{RootCAs: x.RootCAs(), MinVersion: tls.VersionTLS12}
+}
+
+// tokenRequests returns how many requests for tokens there were.
+func (x *exchange) tokenRequests() int {
+	n := 0
+	for _, r := range x.authority.Requests() {
+		if r.Grant != "" {
+			n++
+		}
+	}
+	return n
+}

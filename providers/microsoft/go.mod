@@ -1,0 +1,18 @@
+module github.com/seed-55a66e92/postern/providers/microsoft
+
+go 1.26.0
+
+require (
+	github.com/AzureAD/microsoft-authentication-library-for-go v1.10.1
+	github.com/seed-55a66e92/postern v0.1.0
+)
+
+require (
+	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6 // indirect
+	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
+	github.com/google/uuid v1.3.0 // indirect
+	github.com/kylelemons/godebug v1.1.0 // indirect
+	golang.org/x/sync v0.10.0 // indirect
+)
+
+replace github.com/seed-55a66e92/postern => ../..
