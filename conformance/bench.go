@@ -1,0 +1,138 @@
+package conformance
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/seed-55a66e92/postern/mock"
+)
+
+// A ClientBench is where a case tries out a client: each attempt has a server of
+// its own. It knows the secrets that it has made and keeps them out of verdicts.
+type ClientBench struct {
+	target  ClientTarget
+	of      Case
+	timeout time.Duration
+	secrets leakScanner
+	broken  error // the suite could not do its part
+}
+
+func newClientBench(t ClientTarget, c Case, timeout time.Duration) *ClientBench {
+	return &ClientBench{target: t, of: c, timeout: timeout}
+}
+
+// judge runs the case of the bench.
+func (b *ClientBench) judge(ctx context.Context) (v Verdict) {
+	defer func() {
+		if r := recover(); r != nil {
+			v = Verdict{Outcome: Error, Reason: fmt.Sprintf("the case panicked: %v", r)}
+		}
+		if b.broken != nil {
+			v = Verdict{Outcome: Error, Reason: b.broken.Error()}
+		}
+		v = b.redact(v)
+	}()
+	return b.of.Client(ctx, b)
+}
+
+// redact makes a verdict fit to be printed anywhere: it holds what clients said.
+func (b *ClientBench) redact(v Verdict) Verdict {
+	v.Reason, v.Want, v.Got = b.printable(v.Reason), b.printable(v.Want), b.printable(v.Got)
+	var lines []string
+	for _, line := range v.Transcript {
+		lines = append(lines, b.printable(line))
+	}
+	v.Transcript = lines
+	return v
+}
+
+// maxText bounds a text of a verdict, in octets.
+const maxText = 2000
+
+// printable returns a text on one line, without secrets and control characters.
+func (b *ClientBench) printable(text string) string {
+	text = b.secrets.redact(text)
+	if len(text) > maxText {
+		text = text[:maxText] + "..."
+	}
+	var out strings.Builder
+	for _, r := range text {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			quoted := strconv.QuoteRuneToASCII(r)
+			out.WriteString(quoted[1 : len(quoted)-1])
+			continue
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
+}
+
+// Secret returns a new secret of that many octets, at least 16, all of them
+// letters and digits. Verdicts never hold it.
+func (b *ClientBench) Secret(octets int) string {
+	var text strings.Builder
+	for text.Len() < octets {
+		text.WriteString(rand.Text())
+	}
+	secret := text.String()[:octets]
+	b.secrets.add(secret)
+	return secret
+}
+
+// A Scene is what an attempt is made of: a server, and how the client is to use
+// it.
+type Scene struct {
+	// Server says how the server behaves. Try sets its network. Unless they are
+	// set, it also sets Users or Tokens, so that the server takes the credential
+	// of the scene, and Mechanisms. It always sets RequireAuth.
+	Server mock.Options
+
+	TLS TLSMode
+
+	// Password or Token, one of them, is what the client signs in with; see
+	// [ClientBench.Secret].
+	Password, Token string
+}
+
+// username is who signs in, in every scene.
+const username = "user@client.test"
+
+// Control tries a scene in which nothing is wrong: the client has to sign in over
+// TLS, deliver the message once and say so. If it does not, Control returns false
+// and the verdict of the case, which is not [Pass]: nothing can be said of what
+// such a client does if something is wrong.
+func (b *ClientBench) Control(ctx context.Context, s Scene) (Verdict, bool) {
+	t := b.Try(ctx, s)
+	if t.Answer.unsupported() {
+		return b.lacking(t.Answer.Err), false
+	}
+	return t.control()
+}
+
+// lacking returns the verdict on a client that cannot do what the case needs.
+func (b *ClientBench) lacking(err error) Verdict {
+	return Verdict{Outcome: Skip, Reason: fmt.Sprintf("no-capability: the case needs %q: %v", b.of.Needs, err)}
+}
+
+// SignIn is Control with a credential that the client can use: a password if it
+// can sign in by one, else a token. It returns the scene with the credential.
+func (b *ClientBench) SignIn(ctx context.Context, s Scene) (Scene, Verdict, bool) {
+	s.Password, s.Token = b.Secret(secretLen), ""
+	t := b.Try(ctx, s)
+	if !t.Answer.unsupported() {
+		v, ok := t.control()
+		return s, v, ok
+	}
+	s.Password, s.Token = "", b.Secret(secretLen)
+	v, ok := b.Control(ctx, s)
+	return s, v, ok
+}
+
+// secretLen is how long an ordinary secret is, in octets.
+const secretLen = 40

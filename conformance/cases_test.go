@@ -1,0 +1,112 @@
+package conformance_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/seed-55a66e92/postern/conformance"
+	"github.com/seed-55a66e92/postern/conformance/internal/badclient"
+	"github.com/seed-55a66e92/postern/mock"
+)
+
+// vague is the client without defect, but its errors tell nothing.
+func vague(ctx context.Context, cfg conformance.ClientConfig, msg conformance.Message) conformance.Answer {
+	answer := naive(badclient.None)(ctx, cfg, msg)
+	if answer.Err != nil {
+		answer.Err = errMade
+	}
+	return answer
+}
+
+// A secretKeeper is an error that keeps the credentials for whoever dumps it.
+type secretKeeper struct{ credentials string }
+
+func (*secretKeeper) Error() string { return "refused" }
+
+// keeping wraps errors of the client without defect in a secretKeeper.
+func keeping(secret func(conformance.ClientConfig) string) conformance.DriverFunc {
+	return func(ctx context.Context, cfg conformance.ClientConfig, msg conformance.Message) conformance.Answer {
+		answer := naive(badclient.None)(ctx, cfg, msg)
+		if answer.Err != nil {
+			answer.Err = fmt.Errorf("send: %w", errors.Join(answer.Err, &secretKeeper{secret(cfg)}))
+		}
+		return answer
+	}
+}
+
+// helo takes the reply to EHLO for a refusal, whatever it is.
+func helo(ctx context.Context, cfg conformance.ClientConfig, _ conformance.Message) conformance.Answer {
+	conn, err := cfg.Dial(ctx, "tcp", cfg.Addr)
+	if err != nil {
+		return conformance.AnswerOf(err)
+	}
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	for _, line := range []string{"", "EHLO client.test\r\n", "HELO client.test\r\n", "QUIT\r\n"} {
+		fmt.Fprint(conn, line)
+		for more := true; more; {
+			reply, err := in.ReadString('\n')
+			if err != nil {
+				return conformance.AnswerOf(err)
+			}
+			more = strings.HasPrefix(reply[3:], "-")
+		}
+	}
+	return conformance.AnswerOf(errMade)
+}
+
+// trusting accepts any certificate in one TLS mode.
+func trusting(mode conformance.TLSMode) conformance.DriverFunc {
+	return func(ctx context.Context, cfg conformance.ClientConfig, msg conformance.Message) conformance.Answer {
+		if cfg.TLS == mode {
+			return naive(badclient.AcceptAnyCertificate)(ctx, cfg, msg)
+		}
+		return naive(badclient.None)(ctx, cfg, msg)
+	}
+}
+
+// tokensOnly is the client without defect, but it has no passwords.
+func tokensOnly(ctx context.Context, cfg conformance.ClientConfig, msg conformance.Message) conformance.Answer {
+	if cfg.Token == nil {
+		return conformance.AnswerOf(errors.ErrUnsupported)
+	}
+	return naive(badclient.None)(ctx, cfg, msg)
+}
+
+// What the matrix does not show: other ways to fail, and neither pass nor fail.
+func TestCases(t *testing.T) {
+	password := func(cfg conformance.ClientConfig) string { return cfg.Password }
+	encoded := func(cfg conformance.ClientConfig) string { return fmt.Sprintf("%x", "user"+cfg.Password) }
+	tests := []struct {
+		name   string
+		id     string
+		driver conformance.DriverFunc
+		want   conformance.Outcome
+		text   string // in the report
+	}{
+		{"error without the status", "C-XOA-01", vague, conformance.Warn, "an error that tells the status 400"},
+		{"HELO after a mixed reply", "C-REP-06", fading(naive(badclient.None), helo), conformance.Warn, "HELO, as after a refusal"},
+		{"password within an error", "C-AUT-18", keeping(password), conformance.Fail, "a secret, plain, in the error"},
+		{"encoded password within an error", "C-AUT-18", keeping(encoded), conformance.Fail, "a secret, hexadecimal, in the error"},
+		{"trusts in STARTTLS", "C-TLS-09", trusting(conformance.STARTTLSRequired), conformance.Fail, "an expired certificate after STARTTLS"},
+		{"trusts in implicit TLS", "C-TLS-09", trusting(conformance.ImplicitTLS), conformance.Fail, "an expired certificate after implicit TLS"},
+		{"tokens only", "C-TLS-01", tokensOnly, conformance.Pass, ""},
+		{"tokens only, every mode", "C-TLS-09", tokensOnly, conformance.Pass, ""},
+		{"tokens only, secrets", "C-AUT-18", tokensOnly, conformance.Pass, ""},
+		{"no credentials at all", "C-AUT-18", silent(conformance.AnswerOf(errors.ErrUnsupported)), conformance.Skip, `no-capability: the case needs ["TLS" "AUTH"]`},
+		{"nothing at all", "C-TLS-09", silent(conformance.AnswerOf(errors.ErrUnsupported)), conformance.Skip, "no-capability"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := subject{name: tt.name, make: func() conformance.DriverFunc { return tt.driver }}
+			result := judge(t, s, tt.id, mock.InMemory)
+			if result.Outcome != tt.want || !strings.Contains(result.String(), tt.text) {
+				t.Errorf("want %s with %q\n%s", tt.want, tt.text, result)
+			}
+		})
+	}
+}

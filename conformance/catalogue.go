@@ -1,0 +1,20 @@
+package conformance
+
+// Catalogue returns all cases of this package, in the order of ids. The slice is
+// the caller's.
+func Catalogue() []Case {
+	return []Case{
+		longToken(),
+		hiddenSecrets(),
+		mixedReply(),
+		strippedSTARTTLS(),
+		badCertificate(),
+		errorChallenge(),
+	}
+}
+
+// Rules that are not in an RFC.
+const (
+	googleXOAUTH2 = "Google, OAuth 2.0 Mechanism (XOAUTH2)"
+	goodPractice  = "good practice"
+)

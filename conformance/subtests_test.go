@@ -1,0 +1,84 @@
+package conformance_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/seed-55a66e92/postern/conformance"
+	"github.com/seed-55a66e92/postern/conformance/internal/badclient"
+	"github.com/seed-55a66e92/postern/mock"
+)
+
+// A recorder is a test that only notes what is said.
+type recorder struct {
+	ctx   context.Context
+	name  string
+	notes *[]string
+}
+
+func (r recorder) Helper()                  {}
+func (r recorder) Context() context.Context { return r.ctx }
+func (r recorder) note(kind, format string, args []any) {
+	text, _, _ := strings.Cut(fmt.Sprintf(format, args...), "\n")
+	*r.notes = append(*r.notes, strings.TrimSpace(r.name+" "+kind+": "+text))
+}
+func (r recorder) Logf(format string, args ...any)   { r.note("log", format, args) }
+func (r recorder) Errorf(format string, args ...any) { r.note("error", format, args) }
+func (r recorder) Skipf(format string, args ...any)  { r.note("skip", format, args) }
+func (r recorder) Run(name string, f func(recorder)) bool {
+	*r.notes = append(*r.notes, name)
+	f(recorder{r.ctx, name, r.notes})
+	return true
+}
+
+func TestSubtests(t *testing.T) {
+	suite := conformance.Suite{Cases: []conformance.Case{
+		answering("X-1", conformance.Verdict{Outcome: conformance.Pass}),
+		answering("X-2", conformance.Verdict{Outcome: conformance.Warn}),
+		answering("X-3", conformance.Verdict{Outcome: conformance.Fail}),
+		answering("X-4", conformance.Verdict{Outcome: conformance.Skip}),
+		answering("X-5", conformance.Verdict{Outcome: conformance.Inconclusive}),
+		answering("X-6", conformance.Verdict{}),
+	}}
+	var notes []string
+	conformance.RunSuite(recorder{t.Context(), "", &notes}, suite, nobody)
+	want := []string{
+		"X-1",
+		"X-2", "X-2 log: X-2 warn: A case",
+		"X-3", "X-3 error: X-3 fail: A case",
+		"X-4", "X-4 skip: X-4 skip: A case",
+		"X-5", "X-5 error: X-5 inconclusive: A case",
+		"X-6", "X-6 error: X-6 error: A case",
+	}
+	if !slices.Equal(notes, want) {
+		t.Errorf("got  %q\nwant %q", notes, want)
+	}
+}
+
+func TestSubtestsOfNothing(t *testing.T) {
+	var notes []string
+	conformance.RunSuite(recorder{t.Context(), "", &notes}, conformance.Suite{Select: []string{"C-NIX-*"}}, nobody)
+	want := []string{`error: conformance: no case matches "C-NIX-*"`}
+	if !slices.Equal(notes, want) {
+		t.Errorf("got  %q\nwant %q", notes, want)
+	}
+}
+
+// A client with a defect fails the one subtest that is about it.
+func TestRunFailsAMutant(t *testing.T) {
+	var notes []string
+	conformance.Run(recorder{t.Context(), "", &notes}, conformance.ClientTarget{
+		Driver: naive(badclient.ContinueInClear), Network: mock.InMemory,
+	})
+	want := []string{
+		"C-AUT-03", "C-AUT-18", "C-REP-06",
+		"C-TLS-01", "C-TLS-01 error: C-TLS-01 fail: No sign-in without STARTTLS if TLS is required",
+		"C-TLS-09", "C-XOA-01",
+	}
+	if !slices.Equal(notes, want) {
+		t.Errorf("got  %q\nwant %q", notes, want)
+	}
+}

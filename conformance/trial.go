@@ -1,0 +1,189 @@
+package conformance
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/seed-55a66e92/postern/mock"
+)
+
+// A Trial is what came of one attempt of a client.
+type Trial struct {
+	Answer   Answer
+	Crash    string // the client panicked or did not come to an end; "" if neither
+	Log      string // what it wrote to ClientConfig.Log, up to 1 MiB
+	Sessions []mock.Session
+	Messages []mock.Message
+
+	mark    string   // of the message
+	octets  [][]byte // what the client sent, by connection
+	secrets *leakScanner
+}
+
+// control judges an attempt in which nothing is wrong: nothing can be said of a
+// client that fails there.
+func (t *Trial) control() (Verdict, bool) {
+	problem := ""
+	switch {
+	case t.Crash != "" || t.Answer.Status != Delivered:
+		problem = t.said()
+	case t.Answer.Err != nil:
+		problem = fmt.Sprintf("the client said delivered, together with an error: %v", t.Answer.Err)
+	case len(t.Messages) == 0:
+		problem = "the client said delivered, but there was no message"
+	default:
+		problem = t.wrongMessage()
+	}
+	if problem == "" {
+		return Verdict{}, true
+	}
+	return Verdict{
+		Outcome:    Inconclusive,
+		Reason:     "the control failed, in which nothing was wrong",
+		Want:       "one message, delivered once, over TLS and signed in",
+		Got:        problem,
+		Transcript: t.lastLines(),
+	}, false
+}
+
+// wrongMessage returns what is wrong with the message that was accepted.
+func (t *Trial) wrongMessage() string {
+	m := t.Messages[0]
+	switch {
+	case len(t.Messages) > 1:
+		return fmt.Sprintf("%d messages", len(t.Messages))
+	case !m.TLS:
+		return "a message without TLS"
+	case m.User != username:
+		return fmt.Sprintf("a message of the user %q", m.User)
+	case !bytes.Contains(m.Data, []byte("X-Conformance: "+t.mark)):
+		return "another message"
+	case m.From != sender || !slices.Equal(m.To, []string{recipient}):
+		return fmt.Sprintf("a message from %q to %q", m.From, m.To)
+	}
+	return ""
+}
+
+// commands returns the commands of that verb, in order.
+func (t *Trial) commands(verb string) []mock.Command {
+	var found []mock.Command
+	for _, session := range t.Sessions {
+		for _, c := range session.Commands {
+			if c.Verb == verb {
+				found = append(found, c)
+			}
+		}
+	}
+	return found
+}
+
+// answered reports whether the client was given that reply to that command, and
+// so has come as far.
+func (t *Trial) answered(verb string, code int) bool {
+	for _, c := range t.commands(verb) {
+		if c.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+// beyond returns the first line that is none of the commands allowed, and so is
+// one that the server, or whoever listens, should not have got. QUIT is always
+// allowed.
+func (t *Trial) beyond(allowed ...string) (line string, found bool) {
+	allowed = append(allowed, "QUIT")
+	for _, octets := range t.octets {
+		for _, line := range clearLines(octets) {
+			verb, _, _ := strings.Cut(line, " ")
+			if !slices.Contains(allowed, strings.ToUpper(verb)) {
+				return t.legible(line), true
+			}
+		}
+	}
+	for _, session := range t.Sessions { // within TLS
+		for _, c := range session.Commands {
+			if c.Verb != "CONNECT" && !slices.Contains(allowed, c.Verb) {
+				return c.Line, true
+			}
+		}
+	}
+	return "", false
+}
+
+// clearLines returns the lines that were sent in clear: all up to the record with
+// which TLS begins (RFC 8446, Section 5.1).
+func clearLines(octets []byte) []string {
+	const handshake = 22
+	var lines []string
+	for line := range bytes.Lines(octets) {
+		if line[0] == handshake {
+			break
+		}
+		lines = append(lines, string(bytes.TrimRight(line, "\r\n")))
+	}
+	return lines
+}
+
+// legible returns a line that may be anything for a verdict.
+func (t *Trial) legible(line string) string {
+	if t.secrets.find(line) != "" {
+		verb, _, _ := strings.Cut(line, " ")
+		if t.secrets.find(verb) != "" {
+			verb = ""
+		}
+		return strings.TrimSpace(fmt.Sprintf("%s [%d octets with a secret in them]", verb, len(line)))
+	}
+	return fmt.Sprintf("%.80q", line)
+}
+
+// succeeded reports whether the message was delivered and the client said so.
+func (t *Trial) succeeded() bool {
+	return t.Answer.Status == Delivered && t.Answer.Err == nil && len(t.Messages) == 1 && t.wrongMessage() == ""
+}
+
+// said returns what the client told of the attempt.
+func (t *Trial) said() string {
+	switch {
+	case t.Crash != "":
+		return t.Crash
+	case t.Answer.Err == nil:
+		return fmt.Sprintf("the client said %s", t.Answer.Status)
+	}
+	return fmt.Sprintf("the client said %s: %v", t.Answer.Status, t.Answer.Err)
+}
+
+// fail returns the verdict that something was broken.
+func (t *Trial) fail(want, got string) Verdict {
+	return Verdict{Outcome: Fail, Want: want, Got: got, Transcript: t.lastLines()}
+}
+
+// notReached returns the verdict that the client did not come as far as the
+// attack, so that whatever it did proves nothing.
+func (t *Trial) notReached(point string) Verdict {
+	return Verdict{
+		Outcome:    Inconclusive,
+		Reason:     "the client did not get as far as " + point,
+		Got:        t.said(),
+		Transcript: t.lastLines(),
+	}
+}
+
+// shownLines is how many lines of a dialogue a verdict shows.
+const shownLines = 8
+
+// lastLines returns the last lines of the last session.
+func (t *Trial) lastLines() []string {
+	if len(t.Sessions) == 0 {
+		return nil
+	}
+	transcript := t.Sessions[len(t.Sessions)-1].Transcript
+	text := strings.TrimSuffix(transcript[max(0, len(transcript)-shownLines):].String(), "\n")
+	lines := strings.Split(text, "\n")
+	if len(lines) > 0 && strings.HasPrefix(lines[0], "---") {
+		lines = lines[1:]
+	}
+	return lines
+}

@@ -1,0 +1,207 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/seed-55a66e92/postern/mock"
+)
+
+// Try has the client send one message, waits until the connection is over, and
+// returns what happened. Should the suite itself fail, the outcome of the case is
+// [Error], whatever it returns.
+func (b *ClientBench) Try(ctx context.Context, s Scene) *Trial {
+	t := &Trial{mark: rand.Text(), secrets: &b.secrets}
+	a, err := b.newAttempt(s)
+	if err != nil {
+		b.broken = errors.Join(b.broken, err)
+		t.Crash = "there was no server"
+		return t
+	}
+	b.send(ctx, t, a, a.config(s), message(t.mark))
+	t.Log = a.log.String()
+	t.Sessions, t.Messages = a.server.Sessions(), a.server.Messages()
+	t.octets = a.tap.octets()
+	return t
+}
+
+// An attempt is what the client meets in one scene.
+type attempt struct {
+	server *mock.Server
+	tap    *tap
+	log    *logBuffer
+}
+
+func (b *ClientBench) newAttempt(s Scene) (*attempt, error) {
+	server, err := mock.New(b.serverOptions(s))
+	if err != nil {
+		return nil, err
+	}
+	tap, err := newTap(server, b.target.Network)
+	if err != nil {
+		server.Close()
+		return nil, err
+	}
+	return &attempt{server, tap, new(logBuffer)}, nil
+}
+
+// leaveWait is how long a connection may live on when the client has returned.
+const leaveWait = time.Second
+
+// close waits until no connection is left, and cuts those that somebody keeps.
+// What was said on them is known by then.
+func (a *attempt) close(ctx context.Context) {
+	leaving, stop := context.WithTimeout(ctx, leaveWait)
+	defer stop()
+	a.tap.close(leaving)
+	_ = a.server.WaitIdle(leaving)
+	a.server.Close()
+}
+
+// cut ends all connections at once.
+func (a *attempt) cut() {
+	a.tap.cancel()
+	a.server.Close()
+}
+
+// send calls the driver and waits until it has returned and no connection is
+// left. It cuts off a client that does not come to an end.
+func (b *ClientBench) send(ctx context.Context, t *Trial, a *attempt, cfg ClientConfig, msg Message) {
+	defer a.close(ctx)
+	sending, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	done := make(chan func(*Trial), 1)
+	go func() { done <- b.drive(sending, cfg, msg) }()
+	select {
+	case finish := <-done:
+		finish(t)
+	case <-sending.Done():
+		if finish := await(done); finish != nil { // it has heeded its context
+			finish(t)
+			break
+		}
+		a.cut()
+		await(done)
+	}
+	if sending.Err() != nil {
+		t.Crash = fmt.Sprintf("the client had not come to an end within %v", b.timeout)
+	}
+}
+
+// await gives a client a moment to return. One that does not, though its
+// connections were cut, is left alone: a goroutine cannot be ended from outside.
+func await(done <-chan func(*Trial)) func(*Trial) {
+	select {
+	case finish := <-done:
+		return finish
+	case <-time.After(leaveWait):
+		return nil
+	}
+}
+
+// drive calls the driver and returns what is to be noted of it.
+func (b *ClientBench) drive(ctx context.Context, cfg ClientConfig, msg Message) (finish func(*Trial)) {
+	defer func() {
+		if r := recover(); r != nil {
+			finish = func(t *Trial) { t.Crash = fmt.Sprintf("the client panicked: %v", r) }
+		}
+	}()
+	answer := b.target.Driver.Send(ctx, cfg, msg)
+	if answer.Status == "" {
+		answer.Status = Failed
+	}
+	return func(t *Trial) { t.Answer = answer }
+}
+
+func (b *ClientBench) serverOptions(s Scene) mock.Options {
+	o := s.Server
+	o.Network = b.target.Network
+	o.RequireAuth = true
+	if s.TLS == ImplicitTLS {
+		o.TLS = mock.ImplicitTLS
+	}
+	if s.Token != "" {
+		if o.Tokens == nil {
+			o.Tokens = mock.UserTokens{username: s.Token}
+		}
+		if o.Mechanisms == nil {
+			o.Mechanisms = []string{"XOAUTH2", "OAUTHBEARER"}
+		}
+		return o
+	}
+	if o.Users == nil {
+		o.Users = map[string]string{username: s.Password}
+	}
+	if o.Mechanisms == nil {
+		o.Mechanisms = []string{"PLAIN", "LOGIN"}
+	}
+	return o
+}
+
+func (a *attempt) config(s Scene) ClientConfig {
+	cfg := ClientConfig{
+		Addr:     a.tap.addr(),
+		Dial:     a.tap.dial,
+		TLS:      s.TLS,
+		RootCAs:  a.server.RootCAs(),
+		Username: username,
+		Password: s.Password,
+		Log:      a.log,
+	}
+	if s.Token != "" {
+		cfg.Token = func(context.Context) (string, error) { return s.Token, nil }
+	}
+	return cfg
+}
+
+// Who sends every message to whom.
+const (
+	sender    = "sender@client.test"
+	recipient = "recipient@example.test"
+)
+
+// message returns a message that can be told from all others by its mark.
+func message(mark string) Message {
+	lines := []string{
+		"From: <" + sender + ">",
+		"To: <" + recipient + ">",
+		"Subject: conformance",
+		"Date: Mon, 01 Jan 2024 00:00:00 +0000",
+		"Message-ID: <" + mark + "@client.test>",
+		"X-Conformance: " + mark,
+		"",
+		"This message puts a client to the test.",
+		"",
+	}
+	return Message{From: sender, To: []string{recipient}, Data: []byte(strings.Join(lines, "\r\n"))}
+}
+
+// maxLog is how much of a client's log is kept, in octets.
+const maxLog = 1 << 20
+
+// A logBuffer keeps the beginning of a log. A client may write to it when it has
+// returned, and at any time from several goroutines.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write never fails: a log that stops should not stop the client.
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.Write(p[:min(len(p), maxLog-l.text.Len())])
+	return len(p), nil
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
