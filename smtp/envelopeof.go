@@ -17,6 +17,8 @@ const maxHeader = 4 << 20
 // Sender or else From, the recipients in To, Cc and Bcc, each of them once. If
 // the message was resent, the newest block of Resent- fields counts instead (RFC
 // 5322, Section 3.6.6). The Message it returns is m without Bcc and Resent-Bcc.
+// If the header names nobody usable, the error matches [ErrEnvelope] and the
+// Message is returned all the same, for an envelope from elsewhere.
 //
 // A Message with a method Envelope is asked instead of its header and returned
 // as it is. A Message made by [WriterTo] is refused: what renders a message may

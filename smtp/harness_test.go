@@ -43,12 +43,6 @@ func accept(tokens ...string) *accounts {
 	return a
 }
 
-func (a *accounts) revoke(token string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	delete(a.good, token)
-}
-
 func (a *accounts) Account(_ context.Context, name string) (sasl.Account, error) {
 	if name != user {
 		return sasl.Account{}, sasl.ErrNoAccount

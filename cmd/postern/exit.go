@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/seed-55a66e92/postern/sasl"
+	"github.com/seed-55a66e92/postern/smtp"
+)
+
+// Exit codes, by sysexits(3) but for the last two.
+const (
+	exitOK           = 0
+	exitUsage        = 64
+	exitData         = 65
+	exitNoInput      = 66
+	exitNoUser       = 67
+	exitNoHost       = 68
+	exitUnavailable  = 69
+	exitSoftware     = 70
+	exitUncertain    = 74
+	exitTemporary    = 75
+	exitProtocol     = 76
+	exitNoPermission = 77
+	exitConfig       = 78
+	exitInterrupted  = 130
+	exitTerminated   = 143
+)
+
+// exitCodes explains the codes, for --help.
+var exitCodes = []struct {
+	code    int
+	meaning string
+}{
+	{exitOK, "sent to every recipient"},
+	{exitUsage, "wrong use of the command line"},
+	{exitData, "the message or an address is unusable, or refused for good"},
+	{exitNoInput, "a file cannot be read"},
+	{exitNoUser, "a recipient was refused; the output tells which, the others get the message"},
+	{exitNoHost, "there is no host of that name"},
+	{exitUnavailable, "the server could not be reached, or the connection failed: try again"},
+	{exitSoftware, "a fault of this program"},
+	{exitUncertain, "the message may have been delivered or not: look before sending it again"},
+	{exitTemporary, "not now, or too much: try again later"},
+	{exitProtocol, "the server broke the protocol, or cannot be trusted"},
+	{exitNoPermission, "the sign-in failed: a person has to act"},
+	{exitConfig, "a credential, a certificate or a setting is unusable"},
+	{exitInterrupted, "ended by SIGINT (143: by SIGTERM) before the message was out"},
+}
+
+// A failure is an error that knows its exit code.
+type failure struct {
+	code int
+	err  error
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// failf returns a failure. The format is that of fmt.Errorf.
+func failf(code int, format string, args ...any) error {
+	return &failure{code, fmt.Errorf(format, args...)}
+}
+
+// exitCode returns the exit code for an error.
+func exitCode(err error) int {
+	var (
+		known  *failure
+		signal *signalError
+	)
+	class := smtp.Classify(err)
+	switch {
+	case err == nil:
+		return exitOK
+	case class == smtp.Uncertain: // whatever else it is, it must not be retried
+		return exitUncertain
+	case errors.As(err, &signal):
+		return signal.exitCode()
+	case errors.Is(err, sasl.ErrRejected): // also if the renewal failed for another reason
+		return exitNoPermission
+	case errors.As(err, &known):
+		return known.code
+	}
+	switch class {
+	case smtp.Partial:
+		return exitNoUser
+	case smtp.Temporary, smtp.Throttled, smtp.Canceled:
+		return exitTemporary
+	case smtp.Auth:
+		return exitNoPermission
+	case smtp.Permanent:
+		return permanentCode(err)
+	case smtp.Network:
+		return networkCode(err)
+	}
+	return localCode(err)
+}
+
+func permanentCode(err error) int {
+	if recipient := new(smtp.RecipientError); errors.As(err, &recipient) {
+		return exitNoUser
+	}
+	return exitData
+}
+
+func networkCode(err error) int {
+	var (
+		dns    *net.DNSError
+		record tls.RecordHeaderError
+	)
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return exitNoHost
+	case errors.Is(err, smtp.ErrProtocol), errors.Is(err, sasl.ErrProtocol), errors.As(err, &record):
+		return exitProtocol
+	}
+	return exitUnavailable
+}
+
+func localCode(err error) int {
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.Is(err, smtp.ErrEnvelope), errors.Is(err, smtp.ErrMessage), errors.Is(err, smtp.ErrNotOffered):
+		return exitData
+	case errors.Is(err, smtp.ErrTLSRequired), errors.As(err, &certificate):
+		return exitProtocol
+	}
+	return exitConfig
+}
+
+// explain returns an error as one line, with advice if the error has none of its
+// own.
+func explain(ctx context.Context, err error) string {
+	var signal *signalError
+	if errors.As(context.Cause(ctx), &signal) && smtp.Classify(err) == smtp.Canceled {
+		return signal.Error() + ": the message was not sent"
+	}
+	line := plain(oneLine(err.Error()))
+	if say := advice(err); say != "" {
+		line += " (" + say + ")"
+	}
+	return line
+}
+
+// plain leaves out which of our packages an error is from.
+func plain(line string) string {
+	line = strings.TrimPrefix(strings.TrimPrefix(line, "smtp: "), "sasl: ")
+	return strings.NewReplacer(": smtp: ", ": ", ": sasl: ", ": ", "; smtp: ", "; ").Replace(line)
+}
+
+// advice is for what the server did not say. Replies come with advice from the
+// engine.
+func advice(err error) string {
+	var (
+		certificate *tls.CertificateVerificationError
+		record      tls.RecordHeaderError
+		none        *sasl.NoMechanismError
+		dns         *net.DNSError
+	)
+	switch {
+	case errors.Is(err, smtp.ErrUncertain):
+		return "the message may have been delivered: look for it before sending it again"
+	case errors.As(err, &certificate):
+		return "if the server's certificate is from an authority of your own, name that with --tls-ca"
+	case errors.As(err, &record):
+		return "it does not begin with TLS: for STARTTLS write smtp:// instead of smtps://"
+	case errors.Is(err, smtp.ErrTLSRequired):
+		return "for TLS from the start write smtps:// instead of smtp://; or somebody on the way removed the offer"
+	case errors.As(err, &none):
+		return "another kind of credential or another --mechanism may do"
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return "check the name of the server"
+	}
+	return ""
+}
+
+// oneLine replaces what would break a line or act on a terminal.
+func oneLine(s string) string {
+	s = strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ")
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' {
+			return '.'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "."))
+}

@@ -1,0 +1,44 @@
+// Command postern signs in to SMTP servers, above all with OAuth 2.0, and sends
+// mail.
+//
+//	postern demo                  watch a sign-in with OAuth 2.0, on this machine alone
+//	postern send --help           send a message
+//
+// It keeps to the conventions of programs that others run: results go to the
+// standard output, one line of explanation per failure to the standard error,
+// and the exit code is one of sysexits(3). "postern --help" has the table.
+//
+// # Decisions
+//
+// Secrets come from files, from the standard input or from another program,
+// never from the command line or the environment, which other users and child
+// processes can read. A file with a secret must not be readable by others.
+//
+// --token-command is split into words as a shell does it, with quotes and
+// backslashes, but no shell runs and nothing is expanded, so that a user name
+// with a dollar sign stays what it is. Whoever needs a pipe writes
+// sh -c '... | ...'. The command runs when the server waits for the sign-in, and
+// once more if the server refuses the token. Exit code 75 of the command means
+// that a later try may succeed.
+//
+// A message from the standard input is read into memory before anything else
+// happens: only then can its size be declared (RFC 1870) and its envelope be
+// found.
+//
+// Exit code 74 is for one case alone: the connection failed between the last
+// octet of the message and the server's reply to it, so that it may have been
+// delivered. 75 would let a queue send it twice. A signal that arrives in that
+// moment ends in 74, too; before, in 130 or 143 as shells count.
+package main
+
+import (
+	"context"
+	"os"
+)
+
+func main() {
+	ctx, stop := interruptible(context.Background())
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-55a66e92/postern/providers/profile"
+	"github.com/seed-55a66e92/postern/sasl"
+	"github.com/seed-55a66e92/postern/smtp"
+)
+
+const sendAbout = `postern send: send a message that is in a file.
+
+The message is a file as mail programs save it: header, empty line, body. "-" is
+the standard input. It goes out as it is, but without Bcc fields and with CRLF
+line endings.
+
+The recipients are those of the header (To, Cc and Bcc), unless --to names
+others; likewise the sender and --from.
+
+Nothing leaves this machine without TLS and a verified certificate. Sign-in takes
+one kind of credential; without any, there is no sign-in.
+
+For each recipient there is a line on the standard output, and one with the
+server's reply. If something fails, one line on the standard error says what, and
+the exit code says what to do about it.`
+
+const sendExamples = `
+  # Gmail, with a token from another program:
+  postern send --provider gmail --user you@gmail.com \
+      --token-command 'my-token-helper you@gmail.com' message.eml
+
+  # Gmail, with a refresh token, as Google's libraries save it:
+  postern send --provider gmail --user you@gmail.com \
+      --google-client authorized_user.json message.eml
+
+  # any server, with a password, from a pipe, to somebody else:
+  compose | postern send --server smtp://mail.example.com:587 \
+      --user me --password-file ~/.smtp-password --to bob@example.com -
+
+  # what would be sent, to whom and how, without connecting:
+  postern send --provider microsoft365 --dry-run message.eml`
+
+// sendOptions are the flags of "postern send".
+type sendOptions struct {
+	server, provider string
+	tlsCA            string
+	mechanisms       []string
+	credentials      credentialFlags
+	from             string
+	fromGiven        bool
+	to               []string
+	timeout          time.Duration
+	verbose, dryRun  bool
+}
+
+func (a *app) sendCommand() *cobra.Command {
+	o := new(sendOptions)
+	cmd := &cobra.Command{
+		Use:     "send [flags] FILE|-",
+		Short:   "send a message",
+		Long:    sendAbout,
+		Example: sendExamples,
+		Args: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0:
+				return usageError(cmd, `no message: name a file, or "-" for the standard input`)
+			case len(args) > 1:
+				return usageError(cmd, fmt.Sprintf("one message at a time, not %d", len(args)))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.fromGiven = cmd.Flags().Changed("from")
+			o.credentials.given = cmd.Flags().Changed
+			if problem := o.check(args[0]); problem != "" {
+				return usageError(cmd, problem)
+			}
+			return a.send(cmd.Context(), o, args[0])
+		},
+		DisableFlagsInUseLine: true,
+	}
+	addSections(cmd, o.serverFlags(), o.credentials.flags(), o.envelopeFlags(), o.otherFlags())
+	return cmd
+}
+
+func (o *sendOptions) serverFlags() section {
+	s := newSection("The server (one of --server and --provider)")
+	s.flags.StringVar(&o.server, "server", "", "its `URL`: smtps://host:465 for TLS from the start, or\nsmtp://host:587 for STARTTLS")
+	s.flags.StringVar(&o.provider, "provider", "", "the `NAME` of one that is known: "+strings.Join(providerNames(), ", "))
+	s.flags.StringVar(&o.tlsCA, "tls-ca", "", "trust the certificate authorities in this PEM `FILE`, too")
+	s.flags.StringSliceVar(&o.mechanisms, "mechanism", nil, "sign in by the mechanism `NAME` only, such as OAUTHBEARER;\nname several with commas, in order of preference")
+	return s
+}
+
+func (o *sendOptions) envelopeFlags() section {
+	s := newSection("The envelope (else from the header of the message)")
+	s.flags.StringVar(&o.from, "from", "", "let bounces go to this `ADDRESS`; \"<>\" for none")
+	s.flags.StringArrayVar(&o.to, "to", nil, "send to this `ADDRESS`; name more of them with commas or with\nfurther --to")
+	return s
+}
+
+func (o *sendOptions) otherFlags() section {
+	s := newSection("Other options")
+	s.flags.DurationVar(&o.timeout, "timeout", 0, "give up after this `TIME`, such as 90s; else there are only the\nlimits of RFC 5321 for each step")
+	s.flags.BoolVarP(&o.verbose, "verbose", "v", false, "show commands and replies on the standard error, but no secret")
+	s.flags.BoolVar(&o.dryRun, "dry-run", false, "show what would be sent, to whom and how, and connect to nothing")
+	return s
+}
+
+// check returns what is wrong with the flags as such, "" if nothing is.
+func (o *sendOptions) check(file string) string {
+	switch {
+	case o.server != "" && o.provider != "":
+		return "--server together with --provider: give one of them"
+	case o.server == "" && o.provider == "":
+		return "no server: give --server URL or --provider NAME"
+	case o.timeout < 0:
+		return "--timeout is negative"
+	}
+	if scheme, _, ok := strings.Cut(o.server, "://"); ok && !slices.Contains([]string{"smtp", "smtps"}, strings.ToLower(scheme)) {
+		return "--server: the URL begins neither with smtps:// nor with smtp://"
+	}
+	if _, ok := profile.Lookup(o.provider); !ok && o.provider != "" {
+		return fmt.Sprintf("unknown provider %q; known are %s", o.provider, strings.Join(providerNames(), ", "))
+	}
+	for _, name := range o.mechanisms {
+		if _, ok := sasl.Default().Lookup(name); !ok {
+			return fmt.Sprintf("unknown mechanism %q; known are %s", name, strings.Join(sasl.Default().Names(), ", "))
+		}
+	}
+	return o.credentials.check(file == "-")
+}
+
+func providerNames() []string {
+	var names []string
+	for _, p := range profile.All() {
+		names = append(names, p.Slug)
+	}
+	return names
+}
+
+// errDryRun takes the place of a connection.
+var errDryRun = errors.New("dry run")
+
+// send sends the message in a file. Whatever can be checked is, before there is a
+// connection.
+func (a *app) send(ctx context.Context, o *sendOptions, file string) error {
+	if o.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("not done within %v (--timeout)", o.timeout))
+		defer cancel()
+	}
+	if file != "-" {
+		if err := checkFile(file); err != nil {
+			return err
+		}
+	}
+	cfg, err := a.config(ctx, o)
+	if err != nil {
+		return err
+	}
+	msg, err := a.message(ctx, file)
+	if err != nil {
+		return err
+	}
+	env, msg, err := o.envelope(msg)
+	if err != nil {
+		return err
+	}
+	if o.dryRun {
+		// The engine makes all its checks before it asks for a connection.
+		cfg.DialContext = func(context.Context, string, string) (net.Conn, error) { return nil, errDryRun }
+		if _, err := smtp.Send(ctx, cfg, env, msg); !errors.Is(err, errDryRun) {
+			return err
+		}
+		return a.printPlan(o, cfg, env, msg)
+	}
+	result, err := smtp.Send(ctx, cfg, env, msg)
+	a.printResult(result, err)
+	return ofRecipients(result, err)
+}
+
+// ofRecipients turns the failure of a message that nobody gets into one of its
+// recipients if some of them were refused for good: to try again is of no use.
+func ofRecipients(result *smtp.Result, err error) error {
+	if smtp.Classify(err) == smtp.Temporary && len(result.Rejected) > len(result.Retryable()) {
+		return &failure{exitNoUser, err}
+	}
+	return err
+}
+
+// config says how to reach the server and how to sign in.
+func (a *app) config(ctx context.Context, o *sendOptions) (smtp.Config, error) {
+	cfg := smtp.Config{Addr: o.server}
+	cfg.Profile, _ = profile.Lookup(o.provider)
+	if err := cfg.Validate(); err != nil {
+		return cfg, failf(exitUsage, "--server: %s", strings.TrimPrefix(err.Error(), smtp.ErrConfig.Error()+": "))
+	}
+	roots, err := rootCAs(o.tlsCA)
+	if err != nil {
+		return cfg, err
+	}
+	if roots != nil {
+		cfg.TLSConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
+	if o.verbose {
+		cfg.Logger = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	cfg.Auth, err = a.authenticator(ctx, &o.credentials)
+	if err != nil || cfg.Auth == nil {
+		return cfg, err
+	}
+	cfg.Auth.Policy.Order = o.mechanisms
+	return cfg, cfg.Validate()
+}
+
+// rootCAs returns the system's certificate authorities and those in the file,
+// nil if there is no file.
+func rootCAs(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, failf(exitNoInput, "--tls-ca: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, failf(exitConfig, "--tls-ca: %s holds no certificate in PEM form", file)
+	}
+	return pool, nil
+}
