@@ -1,0 +1,305 @@
+package mock
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/seed-55a66e92/postern/sasl"
+)
+
+// AuthorityOptions says how an [Authority] behaves. The zero value is an
+// authority on 127.0.0.1 that lets any client do what it knows the secrets for.
+type AuthorityOptions struct {
+	// Dialect is whose manners it has. Zero means [GenericOAuth]: nobody's.
+	Dialect Dialect
+
+	// Network is where it listens. Zero means [Loopback].
+	Network Network
+
+	// Clients maps client identifiers to secrets; one with an empty secret is
+	// public. Nil means that every client is welcome, with any secret.
+	Clients map[string]string
+
+	// Tenant is the one tenant of the Microsoft routes, besides "common",
+	// "organizations" and "consumers". Zero means "contoso".
+	Tenant string
+
+	// Scope is what a token needs for SMTP and what grants have by default. Zero
+	// means what Dialect asks for.
+	Scope string
+
+	// TTL is how long access tokens live. Zero means one hour.
+	TTL time.Duration
+
+	// TokenLength is the length of access tokens, in octets. Zero means 60, or
+	// with MicrosoftOAuth the length of a JWT with its claims.
+	TokenLength int
+
+	// RotateRefresh replaces a refresh token with each use, and revokes the grant
+	// if one is used twice. Zero means that refresh tokens stay.
+	RotateRefresh bool
+
+	// Names are further names that its certificate is good for.
+	Names []string
+}
+
+// An Authority is an OAuth 2.0 authorization server (RFC 6749) with the routes
+// of Google and of Microsoft. As a [TokenChecker] it lets a [Server] check the
+// tokens that it issued. It is safe for concurrent use.
+//
+// Its routes are
+//
+//	POST /token
+//	POST /{tenant}/oauth2/v2.0/token
+//	GET  /{tenant}/v2.0/.well-known/openid-configuration
+//	GET  /common/discovery/instance
+//
+// and its grants are refresh_token and, but for Google's route with GoogleOAuth,
+// client_credentials.
+type Authority struct {
+	opts     AuthorityOptions
+	listener listener
+	server   *http.Server
+	serving  sync.WaitGroup
+	clients  []*http.Client
+
+	mu       sync.Mutex
+	closed   bool
+	tokens   map[string]*accessToken
+	grants   map[string]*grant // by refresh token, used ones included
+	failures []failure
+	requests []AuthorityRequest
+}
+
+// An accessToken is one that was issued. An empty user stands for any: it was
+// issued to a client in its own name.
+type accessToken struct {
+	user    string
+	client  string
+	scopes  []string
+	expiry  time.Time
+	revoked bool
+}
+
+// A grant is what a user has consented to.
+type grant struct {
+	user    string
+	scopes  []string
+	current string // the refresh token that is good
+	revoked bool
+}
+
+// StartAuthority returns a running authority for a test, with which it ends.
+func StartAuthority(t TB, o AuthorityOptions) *Authority {
+	t.Helper()
+	a, err := NewAuthority(o)
+	if err != nil {
+		giveUp(t, err)
+	}
+	t.Cleanup(func() { a.Close() })
+	return a
+}
+
+// NewAuthority returns a running authority. Its caller closes it.
+func NewAuthority(o AuthorityOptions) (*Authority, error) {
+	if o.Tenant == "" {
+		o.Tenant = "contoso"
+	}
+	if o.Scope == "" {
+		o.Scope = o.Dialect.scope()
+	}
+	if o.TTL == 0 {
+		o.TTL = time.Hour
+	}
+	cert, err := newCertificate(Good, append([]string{authorityHost}, o.Names...))
+	if err != nil {
+		return nil, err
+	}
+	l, err := listen(o.Network, net.JoinHostPort(authorityHost, "443"), 0)
+	if err != nil {
+		return nil, err
+	}
+	a := &Authority{
+		opts:     o,
+		listener: l,
+		tokens:   make(map[string]*accessToken),
+		grants:   make(map[string]*grant),
+	}
+	a.server = &http.Server{
+		Handler:           a.routes(),
+		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
+		ReadHeaderTimeout: time.Minute,
+		ErrorLog:          log.New(io.Discard, "", 0), // a client that breaks off is no news
+		ConnState:         a.connState,
+	}
+	a.serving.Go(func() { _ = a.server.ServeTLS(l, "", "") }) // its error is that it was closed
+	return a, nil
+}
+
+// authorityHost is the name of the authority in its certificate and in memory.
+const authorityHost = "authority.test"
+
+// connState lets Close wait for connections.
+func (a *Authority) connState(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		a.serving.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		a.serving.Done()
+	}
+}
+
+// Close ends the authority, its clients' idle connections included. What it has
+// recorded stays, and so do its tokens.
+func (a *Authority) Close() error {
+	a.mu.Lock()
+	clients := a.clients
+	a.closed, a.clients = true, nil
+	a.mu.Unlock()
+	for _, c := range clients {
+		c.CloseIdleConnections()
+	}
+	err := a.server.Close()
+	a.serving.Wait()
+	return err
+}
+
+// URL returns the root of the authority, without a slash at its end.
+func (a *Authority) URL() string {
+	return "https://" + strings.TrimSuffix(a.listener.Addr().String(), ":443")
+}
+
+// TokenURL returns the token endpoint: Microsoft's with MicrosoftOAuth, else
+// Google's.
+func (a *Authority) TokenURL() string {
+	if a.opts.Dialect == MicrosoftOAuth {
+		return a.URL() + "/" + a.opts.Tenant + "/oauth2/v2.0/token"
+	}
+	return a.URL() + "/token"
+}
+
+// RootCAs returns the same pool as [Server.RootCAs].
+func (a *Authority) RootCAs() *x509.CertPool { return rootCAs() }
+
+// CAPEM returns the same certificate as [Server.CAPEM].
+func (a *Authority) CAPEM() []byte { return caPEM() }
+
+// Grant returns a new refresh token of a user, with the scopes given; none means
+// Scope.
+func (a *Authority) Grant(user string, scopes ...string) sasl.Secret {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	g := &grant{user: user, scopes: a.orDefault(scopes)}
+	a.renew(g)
+	return sasl.NewSecret(g.current)
+}
+
+// renew gives a grant a new refresh token.
+func (a *Authority) renew(g *grant) {
+	g.current = "1//" + random(40)
+	a.grants[g.current] = g
+}
+
+// RevokeGrant makes a refresh token useless, and all that replaced it.
+func (a *Authority) RevokeGrant(refresh string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if g := a.grants[refresh]; g != nil {
+		g.revoked = true
+	}
+}
+
+// Issue returns a new access token of a user, with the scopes given; none means
+// Scope. A ttl of zero means TTL. With an empty user it is good for any.
+func (a *Authority) Issue(user string, ttl time.Duration, scopes ...string) sasl.Token {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	value, token := a.issue(user, "", ttl, a.orDefault(scopes))
+	return sasl.Token{Value: sasl.NewSecret(value), Expiry: token.expiry, Subject: user, Scopes: slices.Clone(token.scopes)}
+}
+
+func (a *Authority) issue(user, client string, ttl time.Duration, scopes []string) (string, *accessToken) {
+	if ttl == 0 {
+		ttl = a.opts.TTL
+	}
+	t := &accessToken{user: user, client: client, scopes: scopes, expiry: time.Now().Add(ttl)}
+	value := a.newToken(t)
+	a.tokens[value] = t
+	return value, t
+}
+
+func (a *Authority) orDefault(scopes []string) []string {
+	if len(scopes) == 0 {
+		return []string{a.opts.Scope}
+	}
+	return slices.Clone(scopes)
+}
+
+// Revoke makes an access token useless.
+func (a *Authority) Revoke(token string) { a.change(token, func(t *accessToken) { t.revoked = true }) }
+
+// Expire makes an access token as old as it can be.
+func (a *Authority) Expire(token string) {
+	a.change(token, func(t *accessToken) { t.expiry = time.Now() })
+}
+
+func (a *Authority) change(token string, f func(*accessToken)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if t := a.tokens[token]; t != nil {
+		f(t)
+	}
+}
+
+// RevokeTokens makes all access tokens of a user useless and returns how many
+// were good. Refresh tokens stay.
+func (a *Authority) RevokeTokens(user string) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := 0
+	for _, t := range a.tokens {
+		if strings.EqualFold(t.user, user) && t.good() {
+			t.revoked = true
+			n++
+		}
+	}
+	return n
+}
+
+func (t *accessToken) good() bool { return !t.revoked && time.Now().Before(t.expiry) }
+
+// random returns n characters that nobody can guess.
+func random(n int) string {
+	b := make([]byte, (n+1)/2)
+	rand.Read(b) // never fails
+	return hex.EncodeToString(b)[:n]
+}
+
+// newToken returns a value that no token has, in the dialect's form.
+func (a *Authority) newToken(t *accessToken) string {
+	length := a.opts.TokenLength
+	if a.opts.Dialect == MicrosoftOAuth {
+		if jwt := a.jwt(t, length); jwt != "" {
+			return jwt
+		}
+	}
+	if length == 0 {
+		length = 60
+	}
+	prefix := "mock."
+	if a.opts.Dialect == GoogleOAuth {
+		prefix = "ya29."
+	}
+	// Less than 16 characters would not be unique.
+	return prefix + random(max(length-len(prefix), 16))
+}

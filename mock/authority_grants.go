@@ -1,0 +1,170 @@
+package mock
+
+import (
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seed-55a66e92/postern/sasl"
+)
+
+// token returns the token endpoint (RFC 6749, Section 3.2). refuse writes errors
+// as the route does.
+func (a *Authority) token(refuse func(http.ResponseWriter, *oauthError)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if f := a.nextFailure(); f != nil {
+			if f.retryAfter > 0 {
+				w.Header().Set("Retry-After", strconv.Itoa(int(f.retryAfter/time.Second)))
+			}
+			refuse(w, &oauthError{f.status, f.code, 0, "as the test asked"})
+			return
+		}
+		a.mu.Lock()
+		fields, refusal := a.exchange(r)
+		a.mu.Unlock()
+		if refusal != nil {
+			refuse(w, refusal)
+			return
+		}
+		answer(w, http.StatusOK, fields)
+	}
+}
+
+// exchange runs the grant that is asked for.
+func (a *Authority) exchange(r *http.Request) (map[string]any, *oauthError) {
+	client, refusal := a.authenticate(r)
+	if refusal != nil {
+		return nil, refusal
+	}
+	microsoft := r.PathValue("tenant") != ""
+	switch grantType := r.PostFormValue("grant_type"); {
+	case grantType == "refresh_token":
+		return a.refresh(r, client, microsoft)
+	case grantType == "client_credentials" && (microsoft || a.opts.Dialect != GoogleOAuth):
+		return a.clientCredentials(r, client, microsoft)
+	case grantType == "":
+		return nil, &oauthError{http.StatusBadRequest, "invalid_request", 900144, "The parameter grant_type is missing."}
+	}
+	return nil, &oauthError{http.StatusBadRequest, "unsupported_grant_type", 70003, "The grant type is not supported."}
+}
+
+// authenticate returns the client (RFC 6749, Section 2.3.1): by its Basic
+// credentials or by parameters.
+func (a *Authority) authenticate(r *http.Request) (id string, refusal *oauthError) {
+	id, secret, basic := r.BasicAuth()
+	if !basic {
+		id, secret = r.PostFormValue("client_id"), r.PostFormValue("client_secret")
+	}
+	if id == "" {
+		return "", &oauthError{http.StatusBadRequest, "invalid_request", 900144, "The parameter client_id is missing."}
+	}
+	want, known := a.opts.Clients[id]
+	switch {
+	case a.opts.Clients == nil:
+	case !known && r.PathValue("tenant") != "":
+		return "", &oauthError{http.StatusBadRequest, "unauthorized_client", 700016, "No application of that identifier is in the directory."}
+	case !known:
+		return "", &oauthError{http.StatusUnauthorized, "invalid_client", 0, "The OAuth client was not found."}
+	case want != "" && secret == "" && r.PathValue("tenant") != "":
+		return "", &oauthError{http.StatusUnauthorized, "invalid_client", 7000218, "The request must hold client_assertion or client_secret."}
+	case !sasl.NewSecret(secret).Equal(sasl.NewSecret(want)):
+		return "", &oauthError{http.StatusUnauthorized, "invalid_client", 7000215, "Wrong client secret."}
+	}
+	return id, nil
+}
+
+// refresh is the grant of RFC 6749, Section 6.
+func (a *Authority) refresh(r *http.Request, client string, microsoft bool) (map[string]any, *oauthError) {
+	value := r.PostFormValue("refresh_token")
+	g := a.grants[value]
+	switch {
+	case value == "":
+		return nil, &oauthError{http.StatusBadRequest, "invalid_request", 900144, "The parameter refresh_token is missing."}
+	case g == nil:
+		return nil, &oauthError{http.StatusBadRequest, "invalid_grant", 9002313, "Malformed refresh token."}
+	case g.current != value: // it was replaced, so somebody else has used it
+		g.revoked = true
+	}
+	if g.revoked {
+		return nil, &oauthError{http.StatusBadRequest, "invalid_grant", 50173, "Token has been expired or revoked."}
+	}
+	scopes, refusal := narrow(g.scopes, r.PostFormValue("scope"))
+	if refusal != nil {
+		return nil, refusal
+	}
+	fields := a.success(g.user, client, scopes)
+	if a.opts.RotateRefresh {
+		a.renew(g)
+	}
+	if a.opts.RotateRefresh || microsoft {
+		fields["refresh_token"] = g.current
+	}
+	if microsoft {
+		fields["id_token"] = a.idToken(g.user, client)
+		fields["client_info"] = segment(map[string]any{"uid": g.user, "utid": a.opts.Tenant})
+	}
+	return fields, nil
+}
+
+// clientCredentials is the grant of RFC 6749, Section 4.4. Its token is good for
+// any user.
+func (a *Authority) clientCredentials(r *http.Request, client string, microsoft bool) (map[string]any, *oauthError) {
+	if a.opts.Clients != nil && a.opts.Clients[client] == "" {
+		return nil, &oauthError{http.StatusUnauthorized, "unauthorized_client", 7000218, "A public client has nothing of its own."}
+	}
+	isDefault := func(scope string) bool { return strings.HasSuffix(scope, "/.default") }
+	// MSAL asks for the scopes of OpenID Connect too, which count for nothing.
+	if microsoft && !slices.ContainsFunc(strings.Fields(r.PostFormValue("scope")), isDefault) {
+		return nil, &oauthError{http.StatusBadRequest, "invalid_scope", 1002012, "The scope of client credentials must end in /.default."}
+	}
+	fields := a.success("", client, []string{a.opts.Scope})
+	if microsoft {
+		delete(fields, "scope")
+	}
+	return fields, nil
+}
+
+// success issues a token and returns the response (RFC 6749, Section 5.1).
+func (a *Authority) success(user, client string, scopes []string) map[string]any {
+	value, t := a.issue(user, client, 0, scopes)
+	// Rounded down: a token never lives shorter than the response says.
+	seconds := int(time.Until(t.expiry) / time.Second)
+	return map[string]any{
+		"access_token": value,
+		"token_type":   "Bearer",
+		"expires_in":   seconds,
+		"scope":        strings.Join(scopes, " "),
+	}
+}
+
+// narrow returns what is asked of the scopes granted; nothing asked means all.
+// What OpenID Connect adds to scopes is no scope of a token.
+func narrow(granted []string, asked string) ([]string, *oauthError) {
+	var scopes []string
+	for _, scope := range strings.Fields(asked) {
+		switch {
+		case slices.Contains([]string{"openid", "profile", "email", "offline_access"}, scope):
+		case slices.Contains(granted, scope):
+			scopes = append(scopes, scope)
+		default:
+			return nil, &oauthError{http.StatusBadRequest, "invalid_scope", 70011, "The scope was not granted."}
+		}
+	}
+	if scopes == nil {
+		scopes = granted
+	}
+	return slices.Clone(scopes), nil
+}
+
+// idToken returns an OpenID Connect ID token without a signature worth the name.
+func (a *Authority) idToken(user, client string) string {
+	signature := base64.RawURLEncoding.EncodeToString([]byte("mock"))
+	return segment(map[string]any{"typ": "JWT", "alg": "RS256"}) + "." + segment(map[string]any{
+		"aud": client, "iss": a.URL() + "/" + a.opts.Tenant + "/v2.0",
+		"oid": user, "sub": user, "tid": a.opts.Tenant, "preferred_username": user,
+		"exp": time.Now().Add(a.opts.TTL).Unix(),
+	}) + "." + signature
+}

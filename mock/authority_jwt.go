@@ -1,0 +1,47 @@
+package mock
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+)
+
+// signatureLength is that of an RS256 signature in base64.
+const signatureLength = 342
+
+// jwt returns an access token in the form of Microsoft's, with the claims that
+// people look at when a sign-in fails. Its signature is noise, which makes it as
+// long as is asked; zero means as long as a real one. It is "" if the claims
+// alone are longer.
+func (a *Authority) jwt(t *accessToken, length int) string {
+	claims := map[string]any{
+		"aud": "https://outlook.office.com",
+		"iss": "https://sts.windows.net/" + a.opts.Tenant + "/",
+		"tid": a.opts.Tenant,
+		"exp": t.expiry.Unix(),
+		"uti": random(12),
+	}
+	if t.user == "" {
+		claims["appid"], claims["roles"] = t.client, []string{"SMTP.SendAsApp"}
+	} else {
+		claims["upn"] = t.user
+		claims["scp"] = strings.ReplaceAll(strings.Join(t.scopes, " "), "https://outlook.office.com/", "")
+	}
+	unsigned := segment(map[string]any{"typ": "JWT", "alg": "RS256"}) + "." + segment(claims) + "."
+	if length == 0 {
+		length = len(unsigned) + signatureLength
+	}
+	if len(unsigned) >= length {
+		return ""
+	}
+	return unsigned + random(length-len(unsigned))
+}
+
+// segment returns a part of a JWT.
+func segment(fields map[string]any) string {
+	b, err := json.Marshal(fields)
+	if err != nil { // strings and numbers always marshal
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}

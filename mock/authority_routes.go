@@ -1,0 +1,120 @@
+package mock
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxForm bounds a request to the token endpoint, in octets.
+const maxForm = 64 << 10
+
+func (a *Authority) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /token", a.token(a.standardError))
+	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/token", a.inTenant(a.token(a.microsoftError)))
+	mux.HandleFunc("GET /{tenant}/v2.0/.well-known/openid-configuration", a.inTenant(a.configuration))
+	mux.HandleFunc("GET /common/discovery/instance", a.instance)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusNotFound, map[string]any{"error": "not_found"})
+	})
+	return a.logged(mux)
+}
+
+// ServeHTTP answers a request as the authority does on its listener, for tests
+// that have an HTTP server of their own.
+func (a *Authority) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.server.Handler.ServeHTTP(w, r)
+}
+
+// configurationURL is where OpenID Connect's discovery finds the authority.
+func (a *Authority) configurationURL() string {
+	return a.URL() + "/" + a.opts.Tenant + "/v2.0/.well-known/openid-configuration"
+}
+
+// inTenant refuses requests to tenants that do not exist.
+func (a *Authority) inTenant(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		tenant := r.PathValue("tenant")
+		known := []string{a.opts.Tenant, "common", "organizations", "consumers"}
+		if !slices.Contains(known, tenant) {
+			a.microsoftError(w, &oauthError{
+				http.StatusBadRequest, "invalid_tenant", 90002,
+				fmt.Sprintf("Tenant %q not found.", tenant),
+			})
+			return
+		}
+		next(w, r)
+	}
+}
+
+// configuration is the discovery document. It speaks of the host that was asked,
+// so that it holds under a production name too.
+func (a *Authority) configuration(w http.ResponseWriter, r *http.Request) {
+	root := "https://" + r.Host + "/" + r.PathValue("tenant")
+	answer(w, http.StatusOK, map[string]any{
+		"issuer":                 root + "/v2.0",
+		"authorization_endpoint": root + "/oauth2/v2.0/authorize",
+		"token_endpoint":         root + "/oauth2/v2.0/token",
+	})
+}
+
+// instance says that the authority may be trusted with its own host's tokens.
+func (a *Authority) instance(w http.ResponseWriter, r *http.Request) {
+	answer(w, http.StatusOK, map[string]any{
+		"tenant_discovery_endpoint": "https://" + r.Host + "/" + a.opts.Tenant + "/v2.0/.well-known/openid-configuration",
+		"metadata": []map[string]any{{
+			"preferred_network": r.Host, "preferred_cache": r.Host, "aliases": []string{r.Host},
+		}},
+	})
+}
+
+// An oauthError is an error response (RFC 6749, Section 5.2).
+type oauthError struct {
+	status int
+	code   string
+	number int // Microsoft's AADSTS number
+	text   string
+}
+
+func (a *Authority) standardError(w http.ResponseWriter, e *oauthError) {
+	answer(w, e.status, map[string]any{"error": e.code, "error_description": e.text})
+}
+
+func (a *Authority) microsoftError(w http.ResponseWriter, e *oauthError) {
+	trace, correlation, now := uuid(), uuid(), time.Now().UTC()
+	stamp := now.Format("2006-01-02 15:04:05Z")
+	fields := map[string]any{
+		"error": e.code,
+		"error_description": fmt.Sprintf("AADSTS%d: %s Trace ID: %s Correlation ID: %s Timestamp: %s",
+			e.number, e.text, trace, correlation, stamp),
+		"error_codes":    []int{e.number},
+		"timestamp":      stamp,
+		"trace_id":       trace,
+		"correlation_id": correlation,
+		"error_uri":      "https://login.microsoftonline.com/error?code=" + strconv.Itoa(e.number),
+	}
+	if e.number == 0 { // not one that the authority knows
+		fields["error_description"] = e.text
+		delete(fields, "error_codes")
+		delete(fields, "error_uri")
+	}
+	answer(w, e.status, fields)
+}
+
+func uuid() string {
+	s := random(32)
+	return strings.Join([]string{s[:8], s[8:12], s[12:16], s[16:20], s[20:]}, "-")
+}
+
+// answer writes a JSON response that nobody keeps (RFC 6749, Section 5.1).
+func answer(w http.ResponseWriter, status int, fields map[string]any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(fields) // if it fails, the client has gone
+}

@@ -1,0 +1,216 @@
+package mock
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/seed-55a66e92/postern/internal/wire"
+)
+
+// A transaction is a message on its way, from MAIL to the end of content.
+type transaction struct {
+	from       string
+	parameters []string
+	to         []string
+	utf8       bool // SMTPUTF8
+	eightBit   bool // BODY=8BITMIME
+}
+
+// mail implements MAIL (RFC 5321, Section 4.1.1.2).
+func (s *session) mail(argument string) reply {
+	switch {
+	case s.hello == "":
+		return badSequence("EHLO first")
+	case s.tx != nil:
+		return badSequence("There is a transaction already")
+	case s.srv.opts.RequireTLS && s.tls == nil:
+		return reply{530, "5.7.0", []string{"Must issue a STARTTLS command first"}, nil}
+	case s.srv.opts.RequireAuth && s.signedIn.mechanism == "":
+		return reply{530, "5.7.0", []string{"Authentication required"}, nil}
+	}
+	path, rest, found := cutPath(argument, "FROM:")
+	if !found {
+		return syntaxError("Syntax: MAIL FROM:<address> [parameters]")
+	}
+	tx := &transaction{from: path}
+	parameters, refusal := splitParameters(rest)
+	if refusal != nil {
+		return *refusal
+	}
+	for _, p := range parameters {
+		if refusal := s.mailParameter(tx, p); refusal != nil {
+			return *refusal
+		}
+		tx.parameters = append(tx.parameters, p.text)
+	}
+	if path != "" {
+		if refusal := checkAddress(path, tx.utf8, "5.1.7"); refusal != nil {
+			return *refusal
+		}
+	}
+	s.tx = tx
+	return reply{250, "2.1.0", []string{"Sender ok"}, nil}
+}
+
+// mailParameter takes one parameter of MAIL. Those that EHLO did not offer are
+// unknown (RFC 5321, Section 4.1.1.11).
+func (s *session) mailParameter(tx *transaction, p parameter) *reply {
+	unknown := reply{555, "5.5.4", []string{"Parameter not recognized"}, nil}
+	bad := syntaxError("Bad value of " + p.keyword)
+	has := func(extension string) bool { return s.extended && s.srv.opts.has(extension) }
+	switch {
+	case p.keyword == "SIZE" && has("SIZE"):
+		size, err := strconv.ParseUint(p.value, 10, 64)
+		if err != nil || len(p.value) > 20 {
+			return &bad
+		}
+		if size > uint64(s.srv.opts.MaxSize) {
+			return &reply{552, "5.3.4", []string{"Message too big"}, nil} // RFC 1870, Section 6.1
+		}
+	case p.keyword == "BODY" && has("8BITMIME"):
+		switch strings.ToUpper(p.value) {
+		case "7BIT":
+		case "8BITMIME":
+			tx.eightBit = true
+		default:
+			return &bad
+		}
+	case p.keyword == "SMTPUTF8" && has("SMTPUTF8"):
+		if p.valued {
+			return &bad
+		}
+		tx.utf8, tx.eightBit = true, true
+	case p.keyword == "AUTH" && has("AUTH"): // RFC 4954, Section 5
+		if _, err := wire.DecodeXtext(p.value); err != nil || p.value == "" {
+			return &bad
+		}
+	default:
+		return &unknown
+	}
+	return nil
+}
+
+// rcpt implements RCPT (RFC 5321, Section 4.1.1.3).
+func (s *session) rcpt(argument string) reply {
+	if s.tx == nil {
+		return badSequence("MAIL first")
+	}
+	path, rest, found := cutPath(argument, "TO:")
+	if !found || path == "" {
+		return syntaxError("Syntax: RCPT TO:<address>")
+	}
+	parameters, refusal := splitParameters(rest)
+	if refusal != nil {
+		return *refusal
+	}
+	if len(parameters) > 0 {
+		return reply{555, "5.5.4", []string{"Parameter not recognized"}, nil}
+	}
+	if refusal := checkAddress(path, s.tx.utf8, "5.1.3"); refusal != nil {
+		return *refusal
+	}
+	if len(s.tx.to) >= s.srv.opts.MaxRecipients {
+		return reply{452, "4.5.3", []string{"Too many recipients"}, nil} // RFC 5321, Section 4.5.3.1.10
+	}
+	s.tx.to = append(s.tx.to, path)
+	return reply{250, "2.1.5", []string{"Recipient ok"}, nil}
+}
+
+// checkAddress returns the refusal of an address; enhanced says what a bad one
+// is called. Without SMTPUTF8 it is ASCII (RFC 6531, Section 3.5).
+func checkAddress(address string, utf8 bool, enhanced string) *reply {
+	nonASCII, err := wire.CheckMailbox(address)
+	switch {
+	case err != nil:
+		return &reply{501, enhanced, []string{"Bad address"}, nil}
+	case nonASCII && !utf8:
+		return &reply{553, "5.6.7", []string{"Address needs SMTPUTF8"}, nil}
+	}
+	return nil
+}
+
+// cutPath takes a keyword and the path behind it from an argument, and the path
+// out of its brackets. A source route is dropped (RFC 5321, Appendix C).
+func cutPath(argument, keyword string) (path, rest string, ok bool) {
+	if len(argument) <= len(keyword) || !strings.EqualFold(argument[:len(keyword)], keyword) {
+		return "", "", false
+	}
+	argument, ok = strings.CutPrefix(argument[len(keyword):], "<")
+	end := closingBracket(argument)
+	if !ok || end < 0 {
+		return "", "", false
+	}
+	path, rest = argument[:end], argument[end+1:]
+	if rest != "" && rest[0] != ' ' {
+		return "", "", false
+	}
+	if strings.HasPrefix(path, "@") {
+		_, path, ok = strings.Cut(path, ":")
+		if !ok || path == "" {
+			return "", "", false
+		}
+	}
+	return path, rest, true
+}
+
+// closingBracket returns the place of the ">" that is not within quotes, or -1.
+func closingBracket(s string) int {
+	quoted := false
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '\\' && quoted:
+			i++
+		case s[i] == '"':
+			quoted = !quoted
+		case s[i] == '>' && !quoted:
+			return i
+		}
+	}
+	return -1
+}
+
+// A parameter is one of MAIL or RCPT, as esmtp-param of RFC 5321, Section 4.1.2.
+type parameter struct {
+	text    string // as the client wrote it
+	keyword string // in capitals
+	value   string
+	valued  bool // there was a "="
+}
+
+// splitParameters reads parameters, each behind spaces.
+func splitParameters(s string) ([]parameter, *reply) {
+	var list []parameter
+	for text := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ' ' }) {
+		p := parameter{text: text}
+		p.keyword, p.value, p.valued = strings.Cut(text, "=")
+		p.keyword = strings.ToUpper(p.keyword)
+		bad := syntaxError("Bad parameter")
+		if !isKeyword(p.keyword) || p.valued && !isParameterValue(p.value) {
+			return nil, &bad
+		}
+		for _, other := range list {
+			if other.keyword == p.keyword {
+				return nil, &bad
+			}
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+// isKeyword reports whether s, in capitals, is an esmtp-keyword.
+func isKeyword(s string) bool {
+	for i, c := range []byte(s) {
+		alnum := 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		if !alnum && (c != '-' || i == 0) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isParameterValue reports whether s is an esmtp-value, which RFC 6531,
+// Section 3.3 widens by what is not ASCII.
+func isParameterValue(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '=' || r == 0x7f })
+}

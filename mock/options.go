@@ -1,0 +1,205 @@
+package mock
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/seed-55a66e92/postern/sasl"
+)
+
+// Options says how a [Server] behaves. The zero value is a strict submission
+// server on 127.0.0.1 that offers STARTTLS, and AUTH under TLS to one user,
+// "user" with the password "secret".
+type Options struct {
+	// Network is where the server listens. Zero means [Loopback].
+	Network Network
+
+	// Window is how many octets the in-memory network holds in each direction
+	// before a write waits for the reader. Zero means 64 KiB.
+	Window int
+
+	// Hostname is the name in the greeting and the certificate. Zero means
+	// "mock.test".
+	Hostname string
+
+	// Names are further DNS names and IP addresses that the certificate is good
+	// for, besides Hostname, "localhost", 127.0.0.1 and ::1. With
+	// "smtp.gmail.com" here, a client may dial that name through [Server.Dial].
+	Names []string
+
+	// TLS is how the connection becomes encrypted. Zero means [STARTTLS].
+	TLS TLSMode
+
+	// Certificate is what the server shows. Zero means [Good].
+	Certificate Certificate
+
+	// Users maps user names to passwords. If Users, Tokens and Directory are all
+	// nil, there is one user, "user" with the password "secret".
+	Users map[string]string
+
+	// Tokens checks access tokens; an [*Authority] can. Nil means that no token
+	// is good and no mechanism for tokens is offered.
+	Tokens TokenChecker
+
+	// Directory is the store of accounts for servers that need more than Users
+	// and Tokens, which are to be nil then. Nil means: made of those two.
+	Directory sasl.Directory
+
+	// Registry holds the mechanisms. Nil means [sasl.Default].
+	Registry *sasl.Registry
+
+	// Mechanisms names those that are offered and run, in the order of the AUTH
+	// line. Nil means all of the registry that have a server side and can
+	// succeed; an empty list, that there is no AUTH.
+	Mechanisms []string
+
+	// InsecureAuth offers AUTH without TLS too. Zero means that AUTH is refused
+	// until there is TLS.
+	InsecureAuth bool
+
+	// RequireTLS and RequireAuth refuse MAIL with 530 until there is TLS, or
+	// until the client has signed in. Zero means that nobody has to.
+	RequireTLS, RequireAuth bool
+
+	// MaxSize is the largest message, in octets as RFC 1870 counts them. Zero
+	// means 32 MiB.
+	MaxSize int64
+
+	// MaxRecipients is how many recipients a message may have. Zero means 1000.
+	MaxRecipients int
+
+	// Without names service extensions that the server does not have: it neither
+	// lists nor obeys them. Zero means that it has PIPELINING, 8BITMIME, SIZE,
+	// SMTPUTF8, ENHANCEDSTATUSCODES and, as the other fields say, STARTTLS and
+	// AUTH.
+	Without []string
+
+	// Capabilities changes what EHLO lists, true or not. Zero means the truth.
+	Capabilities Capabilities
+
+	// Faults are what goes wrong, and where; see [At]. Zero means nothing.
+	Faults []Fault
+
+	// Strict makes a server of [Start] fail the test for each violation of the
+	// protocol by a client. Zero means that violations are recorded only.
+	Strict bool
+}
+
+// Network is where a server listens.
+type Network int
+
+const (
+	// Loopback is TCP on 127.0.0.1, on a port that was free.
+	Loopback Network = iota
+	// InMemory is no network at all: connections are buffers within the process.
+	// It works inside a testing/synctest bubble, and only [Server.Dial] reaches
+	// it.
+	InMemory
+)
+
+// TLSMode is how a connection becomes encrypted.
+type TLSMode int
+
+const (
+	// STARTTLS offers the command of RFC 3207.
+	STARTTLS TLSMode = iota
+	// ImplicitTLS starts TLS with the connection (RFC 8314).
+	ImplicitTLS
+	// NoTLS has neither: to the client, STARTTLS was stripped.
+	NoTLS
+)
+
+// Capabilities are the lines of the reply to EHLO, without the first, in each
+// state of a connection: no TLS, TLS, and signed in. They change what is said
+// and not what is done. A nil list means the truth; an empty one, no line.
+type Capabilities struct {
+	Plain, TLS, Authenticated []string
+}
+
+const (
+	defaultHostname      = "mock.test"
+	defaultMaxSize       = 32 << 20
+	defaultMaxRecipients = 1000
+	defaultUser          = "user"
+	defaultPassword      = "secret"
+)
+
+// extensions are the keywords that Without may name.
+var extensions = [...]string{
+	"PIPELINING", "8BITMIME", "SIZE", "SMTPUTF8", "ENHANCEDSTATUSCODES", "STARTTLS", "AUTH",
+}
+
+// withDefaults returns o with its zero fields filled in, and checked.
+func (o Options) withDefaults() (Options, error) {
+	if o.Hostname == "" {
+		o.Hostname = defaultHostname
+	}
+	if o.MaxSize == 0 {
+		o.MaxSize = defaultMaxSize
+	}
+	if o.MaxRecipients == 0 {
+		o.MaxRecipients = defaultMaxRecipients
+	}
+	if o.Registry == nil {
+		o.Registry = sasl.Default()
+	}
+	if !isClientName(o.Hostname) {
+		return o, fmt.Errorf("mock: Options.Hostname %q is no host name", o.Hostname)
+	}
+	if o.Directory != nil && (o.Users != nil || o.Tokens != nil) {
+		return o, errors.New("mock: Options.Directory together with Users or Tokens; set one of them")
+	}
+	if o.Users == nil && o.Tokens == nil && o.Directory == nil {
+		o.Users = map[string]string{defaultUser: defaultPassword}
+	}
+	for _, name := range o.Without {
+		if !slices.ContainsFunc(extensions[:], func(e string) bool { return strings.EqualFold(e, name) }) {
+			return o, fmt.Errorf("mock: Options.Without names %q, which is none of %s", name, strings.Join(extensions[:], ", "))
+		}
+	}
+	for i, f := range o.Faults {
+		if err := f.check(); err != nil {
+			return o, fmt.Errorf("mock: Options.Faults[%d]: %w", i, err)
+		}
+	}
+	return o, o.checkMechanisms()
+}
+
+func (o *Options) checkMechanisms() error {
+	for _, name := range o.Mechanisms {
+		m, ok := o.Registry.Lookup(name)
+		switch {
+		case !ok:
+			return fmt.Errorf("mock: Options.Mechanisms names %q, which the registry does not have", name)
+		case m.NewServer == nil:
+			return fmt.Errorf("mock: Options.Mechanisms names %s, which has no server side", m.Name)
+		}
+	}
+	return nil
+}
+
+// has reports whether the server has a service extension.
+func (o *Options) has(extension string) bool {
+	return !slices.ContainsFunc(o.Without, func(name string) bool { return strings.EqualFold(name, extension) })
+}
+
+// offered returns the mechanisms to offer, in order.
+func (o *Options) offered() []sasl.Mechanism {
+	var list []sasl.Mechanism
+	if o.Mechanisms != nil {
+		for _, name := range o.Mechanisms {
+			m, _ := o.Registry.Lookup(name)
+			list = append(list, m)
+		}
+		return list
+	}
+	for _, m := range o.Registry.Mechanisms() {
+		tokens := o.Tokens != nil || o.Directory != nil
+		if m.NewServer != nil && (tokens || !m.Traits.Has(sasl.Bearer)) {
+			list = append(list, m)
+		}
+	}
+	return list
+}

@@ -1,0 +1,230 @@
+package mock
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+// A Server is a submission server (RFC 6409) that records all it is told. It is
+// safe for concurrent use, and each connection is served in parallel.
+type Server struct {
+	opts     Options
+	listener listener
+	cert     tls.Certificate
+	journal  journal
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	conns  map[net.Conn]struct{}
+	left   chan struct{} // closed when a connection has ended
+}
+
+// A TB is what [Start] and [StartAuthority] need of a testing.TB.
+type TB interface {
+	Helper()
+	Logf(format string, args ...any)
+	Errorf(format string, args ...any)
+	Cleanup(func())
+}
+
+// Start returns a running server for a test. It ends with the test, and if the
+// test fails, the transcript is logged.
+func Start(t TB, o Options) *Server {
+	t.Helper()
+	s, err := New(o)
+	if err != nil {
+		giveUp(t, err)
+	}
+	t.Cleanup(func() {
+		t.Helper()
+		s.Close() // closing a listener that nobody has closed does not fail
+		s.journal.report(t, s.opts.Strict)
+	})
+	return s
+}
+
+// giveUp ends a test that cannot have what it asked for. If t has no FailNow, a
+// panic does it: a nil server would, too, but later and elsewhere.
+func giveUp(t TB, err error) {
+	t.Helper()
+	t.Errorf("%v", err)
+	if t, ok := t.(interface{ FailNow() }); ok {
+		t.FailNow()
+	}
+	panic(err)
+}
+
+// New returns a running server. Its caller closes it.
+func New(o Options) (*Server, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	cert, err := newCertificate(o.Certificate, append([]string{o.Hostname}, o.Names...))
+	if err != nil {
+		return nil, err
+	}
+	l, err := listen(o.Network, o.defaultAddr(), o.Window)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{opts: o, listener: l, cert: cert, conns: make(map[net.Conn]struct{}), left: make(chan struct{})}
+	s.journal.init()
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.wg.Go(s.accept)
+	return s, nil
+}
+
+// Close ends the server: it cuts every connection and waits until nothing of it
+// runs any more. What it has recorded stays. Only the first call does anything.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	first := !s.closed
+	s.closed = true
+	conns := s.conns
+	s.conns = nil
+	s.mu.Unlock()
+	if !first {
+		s.wg.Wait()
+		return nil
+	}
+	s.cancel()
+	err := s.listener.Close()
+	for conn := range conns {
+		conn.Close() // its session sees the error
+	}
+	s.wg.Wait()
+	s.journal.close()
+	return err
+}
+
+// accept serves connections until the listener closes.
+func (s *Server) accept() {
+	for {
+		conn, err := s.listener.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) || !s.pause() {
+				return
+			}
+			continue
+		}
+		if !s.track(conn) {
+			conn.Close()
+			return
+		}
+		session := newSession(s, conn) // here, so that numbers follow the connects
+		s.wg.Go(func() {
+			defer s.untrack(conn)
+			session.serve()
+		})
+	}
+}
+
+// pause waits before another try to accept, for the process may have run out of
+// files. It reports whether the server is still open.
+func (s *Server) pause() bool {
+	select {
+	case <-time.After(10 * time.Millisecond):
+		return true
+	case <-s.ctx.Done():
+		return false
+	}
+}
+
+// track remembers a connection so that Close can cut it.
+func (s *Server) track(conn net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.conns[conn] = struct{}{}
+	return true
+}
+
+func (s *Server) untrack(conn net.Conn) {
+	conn.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, conn)
+	close(s.left)
+	s.left = make(chan struct{})
+}
+
+// Addr is where the server listens, as host:port. Of an in-memory server it is
+// Hostname and the port that suits its TLS mode.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// URL is Addr as a URL: smtps with ImplicitTLS, else smtp.
+func (s *Server) URL() string {
+	if s.opts.TLS == ImplicitTLS {
+		return "smtps://" + s.Addr()
+	}
+	return "smtp://" + s.Addr()
+}
+
+// Dial connects to the server, whatever network and addr say. It has the
+// signature of a net.Dialer's DialContext, so that a client can be led here
+// while it believes to talk to the addr that it verifies.
+func (s *Server) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	return s.listener.dial(ctx)
+}
+
+// TLSConfig returns a new configuration for clients that dial Addr: it trusts
+// the mock's authority and expects the name in Addr. A client that sets the
+// expected name by itself needs [Server.RootCAs] only.
+func (s *Server) TLSConfig() *tls.Config {
+	host, _, _ := net.SplitHostPort(s.Addr()) // every Addr of ours has both
+	return &tls.Config{RootCAs: s.RootCAs(), ServerName: host, MinVersion: tls.VersionTLS12}
+}
+
+// RootCAs returns a pool that holds the certificate authority of the mock, which
+// is one for all servers of a process.
+func (s *Server) RootCAs() *x509.CertPool { return rootCAs() }
+
+// CAPEM returns the authority of RootCAs in PEM, for other programs.
+func (s *Server) CAPEM() []byte { return caPEM() }
+
+// defaultAddr is the address that an in-memory server goes by.
+func (o *Options) defaultAddr() string {
+	if o.TLS == ImplicitTLS {
+		return net.JoinHostPort(o.Hostname, "465")
+	}
+	return net.JoinHostPort(o.Hostname, "587")
+}
+
+// A listener is a net.Listener that can be dialled without its address.
+type listener interface {
+	net.Listener
+	dial(context.Context) (net.Conn, error)
+}
+
+func listen(n Network, memoryAddr string, window int) (listener, error) {
+	switch n {
+	case Loopback:
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("mock: %w", err)
+		}
+		return tcpListener{l}, nil
+	case InMemory:
+		return newMemoryListener(memoryAddr, window), nil
+	}
+	return nil, errors.New("mock: unknown Options.Network")
+}
+
+type tcpListener struct{ net.Listener }
+
+func (l tcpListener) dial(ctx context.Context) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, "tcp", l.Addr().String())
+}

@@ -1,0 +1,263 @@
+package mock
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/seed-55a66e92/postern/sasl"
+)
+
+// A session is the server's part in one connection. It belongs to one goroutine;
+// what others may see is in its record.
+type session struct {
+	srv  *Server
+	id   int
+	rec  *record
+	raw  *tripConn // counts what goes over the wire
+	conn net.Conn  // raw, or TLS over it
+	tls  *tls.ConnectionState
+	in   *bufio.Reader
+	out  bytes.Buffer // replies that wait for the input to be empty
+
+	line     []byte         // of the command being read
+	batch    int            // commands answered since out was empty
+	grouped  bool           // the latest command may stand within a group
+	occurred map[string]int // faults count by these
+	over     bool           // the connection is to be closed
+	last     int            // code of the latest reply, 0 if a fault sent none
+
+	turnedAway bool   // the greeting was 554
+	hello      string // argument of EHLO or HELO; "" before
+	extended   bool   // it was EHLO
+	tried      bool   // there was an AUTH command
+	signedIn   signIn
+	tx         *transaction
+	accepted   int // messages
+}
+
+// A signIn is who has signed in; zero is nobody.
+type signIn struct {
+	mechanism string
+	user      string
+	actingAs  string
+}
+
+const (
+	// readBuffer holds the longest group of commands that is answered at once.
+	readBuffer = 64 << 10
+	// maxPending is how many octets of replies are held back.
+	maxPending = 64 << 10
+	// lineGrace is how long the rest of a command that has begun may take, and
+	// groupGrace the rest of a group that may be over, before replies are sent:
+	// TLS may have cut them into records.
+	lineGrace  = 200 * time.Millisecond
+	groupGrace = 5 * time.Millisecond
+)
+
+func newSession(srv *Server, conn net.Conn) *session {
+	raw := newTripConn(conn)
+	rec := srv.journal.begin()
+	return &session{
+		srv: srv, id: rec.session.ID, rec: rec,
+		raw: raw, conn: raw, in: bufio.NewReaderSize(raw, readBuffer),
+		occurred: make(map[string]int),
+	}
+}
+
+// serve runs the session to its end.
+func (s *session) serve() {
+	defer s.close()
+	s.rec.command("CONNECT", "")
+	if s.srv.opts.TLS == ImplicitTLS && !s.handshake() {
+		return
+	}
+	s.at("CONNECT", func() reply {
+		return reply{code: 220, lines: []string{s.srv.opts.Hostname + " ESMTP"}}
+	})
+	s.turnedAway = s.last == 554
+	for !s.over {
+		s.command()
+	}
+	s.flush()
+}
+
+func (s *session) close() {
+	s.raw.stop()
+	s.rec.end() // before the client can see the end
+	s.conn.Close()
+}
+
+// handshake makes the connection a TLS connection.
+func (s *session) handshake() bool {
+	conn := tls.Server(s.raw, &tls.Config{
+		Certificates: []tls.Certificate{s.srv.cert},
+		// A ticket would be one more write, and so count as a round trip.
+		SessionTicketsDisabled: true,
+	})
+	if err := conn.HandshakeContext(s.srv.ctx); err != nil {
+		s.fail(fmt.Errorf("TLS handshake: %w", err))
+		return false
+	}
+	state := conn.ConnectionState()
+	s.conn, s.tls = conn, &state
+	s.in.Reset(conn)
+	s.rec.line(FromMock, "TLS")
+	s.rec.update(func(r *Session) { r.TLS = true })
+	return true
+}
+
+// fail ends the session because the connection failed. That the client has gone
+// is nothing to tell.
+func (s *session) fail(err error) {
+	s.over = true
+	if errors.Is(err, io.EOF) || s.srv.ctx.Err() != nil {
+		return
+	}
+	s.rec.failure(err.Error(), false)
+}
+
+// A reply is what the server has to say. What it does then, if anything, comes
+// after the reply is sent.
+type reply struct {
+	code     int
+	enhanced string
+	lines    []string
+	then     func()
+}
+
+// format returns the reply as it goes over the wire, with or without its
+// enhanced status code (RFC 2034, Section 4: on every line).
+func (r *reply) format(enhanced bool) []byte {
+	lines := r.lines
+	if len(lines) == 0 {
+		lines = []string{""}
+	}
+	var b []byte
+	for i, line := range lines {
+		separator := '-'
+		if i == len(lines)-1 {
+			separator = ' '
+		}
+		b = fmt.Appendf(b, "%03d%c", r.code, separator)
+		if enhanced && r.enhanced != "" {
+			b = append(b, r.enhanced+" "...)
+		}
+		b = append(b, line+"\r\n"...)
+	}
+	return b
+}
+
+// reply sends the answer to the latest command.
+func (s *session) reply(r reply) {
+	s.answered(r.code, r.enhanced)
+	s.send(r.format(s.srv.opts.has("ENHANCEDSTATUSCODES")))
+}
+
+// answered notes the code of the reply to the latest command.
+func (s *session) answered(code int, enhanced string) {
+	s.last = code
+	s.rec.answered(code, enhanced, s.raw.next())
+}
+
+// send queues octets of replies for the time when the input is empty.
+func (s *session) send(octets []byte) {
+	s.out.Write(octets)
+	lines := bytes.SplitAfter(octets, []byte("\r\n"))
+	for _, line := range lines {
+		if len(line) > 0 {
+			s.rec.line(FromServer, s.legibleReply(line))
+		}
+	}
+	if s.out.Len() > maxPending {
+		s.flush()
+	}
+}
+
+// legibleReply returns a line of a reply for the transcript. A challenge is part
+// of a sign-in, so it is not shown.
+func (s *session) legibleReply(line []byte) string {
+	text, whole := bytes.CutSuffix(line, []byte("\r\n"))
+	if bytes.HasPrefix(text, []byte("334")) && len(text) > len("334 ") {
+		return "334 " + redacted(len(text)-len("334 "))
+	}
+	if !whole {
+		return legible(text) + " <no CRLF>"
+	}
+	return legible(text)
+}
+
+// flush sends what is queued.
+func (s *session) flush() {
+	s.batch = 0
+	if s.out.Len() == 0 {
+		return
+	}
+	_, err := s.conn.Write(s.out.Bytes())
+	s.out.Reset()
+	if err != nil {
+		s.fail(err)
+	}
+}
+
+// settle flushes if the client may be waiting: RFC 2920, Section 3.2 wants all
+// replies sent when the input is empty, and some at once. Of a group that has
+// begun, it waits a moment for the rest.
+func (s *session) settle() {
+	if s.out.Len() == 0 || s.buffered() {
+		return
+	}
+	switch {
+	case s.in.Buffered() > 0:
+		s.await(lineGrace)
+	case s.grouped && s.batch > 1:
+		s.await(groupGrace)
+	}
+	if !s.buffered() {
+		s.flush()
+	}
+}
+
+// await waits for a whole line, but no longer than that.
+func (s *session) await(grace time.Duration) {
+	s.conn.SetReadDeadline(time.Now().Add(grace))
+	defer s.conn.SetReadDeadline(time.Time{})
+	for !s.buffered() {
+		if _, err := s.in.Peek(s.in.Buffered() + 1); err != nil {
+			return // if it was not the deadline, reading on will find it
+		}
+	}
+}
+
+// buffered reports whether there is a whole line to read without waiting.
+func (s *session) buffered() bool {
+	waiting, _ := s.in.Peek(s.in.Buffered()) // never more than there is
+	return bytes.Contains(waiting, []byte("\r\n"))
+}
+
+// violation records that the client broke the protocol.
+func (s *session) violation(format string, args ...any) { s.rec.violation(format, args...) }
+
+// saslConn is the connection as mechanisms see it. It names no host and port:
+// the server cannot know what the client dialled.
+func (s *session) saslConn() *sasl.Conn {
+	c := &sasl.Conn{Service: "smtp", TLS: s.tls}
+	for _, m := range s.mechanisms() {
+		c.Offered = append(c.Offered, m.Name)
+	}
+	return c
+}
+
+// mechanisms returns those offered in the present state.
+func (s *session) mechanisms() []sasl.Mechanism {
+	if !s.srv.opts.has("AUTH") || s.tls == nil && !s.srv.opts.InsecureAuth {
+		return nil
+	}
+	return slices.Clone(s.srv.opts.offered())
+}
