@@ -1,6 +1,7 @@
 package sasl
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,7 +21,8 @@ type OAuthError struct {
 	Scope               string // the scope that the server wants
 	OpenIDConfiguration string // a URL; it is never fetched
 
-	// Err is the final reply that followed the challenge. Nil on the server side.
+	// Err is the final reply that followed the challenge. On the server side, it is
+	// the refusal that is to follow; nil means a plain one.
 	Err error
 
 	raw []byte
@@ -34,7 +36,9 @@ const maxRawChallenge = 4096
 func parseOAuthError(mechanism string, challenge []byte) *OAuthError {
 	e := &OAuthError{Mechanism: mechanism, raw: append([]byte(nil), challenge[:min(len(challenge), maxRawChallenge)]...)}
 	var fields map[string]any
-	if json.Unmarshal(challenge, &fields) != nil {
+	d := json.NewDecoder(bytes.NewReader(challenge))
+	d.UseNumber() // a number that fits no float64 is as good as any
+	if d.Decode(&fields) != nil {
 		return e
 	}
 	e.Status = scalar(fields["status"])
@@ -49,8 +53,8 @@ func scalar(v any) string {
 	switch v := v.(type) {
 	case string:
 		return v
-	case float64:
-		return fmt.Sprint(v)
+	case json.Number:
+		return v.String()
 	}
 	return ""
 }
