@@ -14,6 +14,8 @@ import (
 type flight struct {
 	entry    *entry
 	rejected *sasl.Rejection // what the Fetcher is told
+	began    time.Time
+	forced   bool // it renews a token that a server refused
 	done     chan struct{}
 	response Response
 	err      error
@@ -33,10 +35,7 @@ func (c *Cache) start(ctx context.Context, e *entry, rejected *sasl.Rejection) *
 	if e.rejection != nil {
 		rejected = e.rejection
 	}
-	if e.rejection != nil && e.alive(now) {
-		e.renewedAt = now
-	}
-	f := &flight{entry: e, rejected: rejected, done: make(chan struct{}), err: errAborted}
+	f := &flight{entry: e, rejected: rejected, began: now, forced: e.rejection != nil && e.alive(now), done: make(chan struct{}), err: errAborted}
 	e.flight = f
 	go c.fly(context.WithoutCancel(ctx), f)
 	return f
@@ -75,6 +74,9 @@ func (c *Cache) land(f *flight) {
 	if f.err != nil {
 		e.fail(f.err, now)
 	} else {
+		if f.forced { // a failure is spaced by its own back-off
+			e.renewedAt = f.began
+		}
 		e.accept(f.response, f.rejected, now, &c.options)
 	}
 	e.flight = nil

@@ -156,12 +156,12 @@ func TestFailedRenewal(t *testing.T) {
 			time.Sleep(10 * time.Second)
 			wantError(t, cache, rejection("t1"), transient)
 			want(t, cache, sasl.TokenRequest{}, "t1")
-			wantHits(t, a, 2)
+			wantHits(t, a, 3) // a failure is spaced by its back-off, not by the minute
 
 			a.set(func(a *authority) { a.err = nil })
-			time.Sleep(time.Minute)
-			want(t, cache, sasl.TokenRequest{}, "t3")
-			if !a.told(3, "t1") {
+			time.Sleep(5 * time.Second)
+			want(t, cache, sasl.TokenRequest{}, "t4")
+			if !a.told(4, "t1") {
 				t.Error("the Fetcher was not told of the refused token by a caller who did not know of it")
 			}
 		})

@@ -62,13 +62,20 @@ func (a *Authenticator) Authenticate(ctx context.Context, c *Conn, t Transport) 
 		return "", err
 	}
 	var refused *Mechanism // the strongest that the server refused to run
+	var refusal error      // what it said to the first of them
 	for _, m := range mechanisms {
 		if refused != nil && m.Traits.strength() < refused.Traits.strength() {
 			continue
 		}
 		mechanism, err = m.Name, a.signIn(ctx, c, t, m)
-		if !errors.Is(err, ErrMechanismRefused) || ctx.Err() != nil {
+		if refusal != nil && err != nil && isConnError(err) {
+			return mechanism, join(refusal, err)
+		}
+		if !errors.Is(err, ErrMechanismRefused) || errors.Is(err, ErrNotPermitted) || ctx.Err() != nil {
 			return mechanism, err
+		}
+		if refusal == nil {
+			refusal = err
 		}
 		if refused == nil || m.Traits.strength() > refused.Traits.strength() {
 			refused = &m

@@ -136,6 +136,9 @@ type NoMechanismError struct {
 	Skipped []Decision // every mechanism of the registry
 }
 
+// maxShown is how many offered mechanisms the text of an error names.
+const maxShown = 16
+
 func (e *NoMechanismError) Error() string {
 	var b strings.Builder
 	b.WriteString("sasl: no usable mechanism: the server offers ")
@@ -143,6 +146,10 @@ func (e *NoMechanismError) Error() string {
 		b.WriteString("none")
 	}
 	for i, name := range e.Offered {
+		if i == maxShown {
+			fmt.Fprintf(&b, " and %d others", len(e.Offered)-i)
+			break
+		}
 		if i > 0 {
 			b.WriteByte(' ')
 		}

@@ -138,7 +138,7 @@ func (x *Exchange) Finish(verdict error) error {
 	}
 	if x.result == nil {
 		x.authenticator.refusals.accepted(x.token)
-	} else if !x.broken && isRefusal(x.result) {
+	} else if !x.broken && x.failure == nil && isRefusal(x.result) {
 		x.tokenRefused = true
 		x.authenticator.refusals.add(x.token, x.result)
 	}
@@ -208,5 +208,5 @@ func (x *Exchange) cancel(ctx context.Context, t Transport, failure error) error
 	case reply.Verdict == nil: // RFC 4954, Section 4: it has to be refused
 		return x.Finish(nil)
 	}
-	return x.Finish(failure)
+	return x.Finish(join(failure, reply.Verdict))
 }

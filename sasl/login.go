@@ -27,6 +27,7 @@ type loginClient struct {
 
 var (
 	_ Client        = (*loginClient)(nil)
+	_ Finisher      = (*loginClient)(nil)
 	_ promptIgnorer = (*loginClient)(nil)
 )
 
@@ -51,6 +52,14 @@ func (c *loginClient) Next([]byte) ([]byte, error) {
 		return []byte(c.password.Reveal()), nil
 	}
 	return nil, fmt.Errorf("%w: third prompt", ErrProtocol)
+}
+
+// Finish refuses a success that came before the server had the password.
+func (c *loginClient) Finish(verdict error) error {
+	if verdict == nil && c.prompts < 2 {
+		return fmt.Errorf("%w: success before the password was sent", ErrProtocol)
+	}
+	return verdict
 }
 
 func (c *loginClient) ignoresPrompts() {}

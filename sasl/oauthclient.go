@@ -1,9 +1,10 @@
 package sasl
 
 import (
-	"bytes"
 	"encoding/base64"
 	"fmt"
+
+	"github.com/seed-55a66e92/postern/internal/wire"
 )
 
 // An oauthClient is the client's part in what XOAUTH2 and OAUTHBEARER share: a
@@ -40,7 +41,7 @@ func (c *oauthClient) Next(challenge []byte) ([]byte, error) {
 func (c *oauthClient) redact(challenge []byte) []byte {
 	message := base64.StdEncoding.EncodeToString([]byte(c.message.Reveal()))
 	for _, secret := range []string{c.token.Reveal(), message} {
-		challenge = bytes.ReplaceAll(challenge, []byte(secret), []byte(redacted))
+		challenge = []byte(wire.Redact(string(challenge), secret))
 	}
 	return challenge
 }

@@ -45,7 +45,7 @@ func serverOf(addr string, mode TLSMode) (server, error) {
 	} else if strings.Count(addr, ":") == 1 || strings.HasPrefix(addr, "[") {
 		var err error
 		if host, port, err = net.SplitHostPort(addr); err != nil {
-			return server{}, fmt.Errorf("%w: Addr is not host:port", ErrConfig)
+			return server{}, fmt.Errorf("%w: the server address is not host:port", ErrConfig)
 		}
 	}
 	number, err := parsePort(port)
@@ -66,13 +66,13 @@ func serverOf(addr string, mode TLSMode) (server, error) {
 func serverOfURL(scheme, rest string, mode TLSMode) (server, error) {
 	u, err := url.Parse("//" + rest)
 	if err != nil {
-		return server{}, fmt.Errorf("%w: Addr is not a URL", ErrConfig)
+		return server{}, fmt.Errorf("%w: the server address is not a URL", ErrConfig)
 	}
 	if u.User != nil {
-		return server{}, fmt.Errorf("%w: user or password in the URL of Addr: put them into Auth", ErrConfig)
+		return server{}, fmt.Errorf("%w: user or password in the server address: give them apart from it", ErrConfig)
 	}
 	if u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
-		return server{}, fmt.Errorf("%w: the URL of Addr has more than a host and a port", ErrConfig)
+		return server{}, fmt.Errorf("%w: the server address has more than a host and a port", ErrConfig)
 	}
 	number, err := parsePort(u.Port())
 	if err != nil {
@@ -95,7 +95,7 @@ func serverOfURL(scheme, rest string, mode TLSMode) (server, error) {
 			mode = STARTTLSRequired
 		}
 	default:
-		return server{}, fmt.Errorf("%w: the scheme of Addr is neither smtp:// nor smtps://", ErrConfig)
+		return server{}, fmt.Errorf("%w: the scheme of the server address is neither smtp:// nor smtps://", ErrConfig)
 	}
 	s := server{u.Hostname(), cmp.Or(number, defaultPort(mode)), mode}
 	return s, checkHost(s.host)
@@ -115,7 +115,7 @@ func parsePort(s string) (int, error) {
 	}
 	n, err := strconv.ParseUint(s, 10, 16)
 	if err != nil || n == 0 {
-		return 0, fmt.Errorf("%w: port of Addr is not a number from 1 to 65535", ErrConfig)
+		return 0, fmt.Errorf("%w: the port of the server address is not a number from 1 to 65535", ErrConfig)
 	}
 	return int(n), nil
 }
@@ -123,14 +123,14 @@ func parsePort(s string) (int, error) {
 // checkHost refuses what can be neither a name nor an address.
 func checkHost(host string) error {
 	if host == "" {
-		return fmt.Errorf("%w: no host in Addr", ErrConfig)
+		return fmt.Errorf("%w: no host in the server address", ErrConfig)
 	}
 	for _, r := range host {
 		switch {
 		case r > '~':
-			return fmt.Errorf("%w: host of Addr outside ASCII: write it in its xn-- form", ErrConfig)
+			return fmt.Errorf("%w: the host of the server address is outside ASCII: write it in its xn-- form", ErrConfig)
 		case r <= ' ' || strings.ContainsRune(`"<>@/\^{}|`+"`", r):
-			return fmt.Errorf("%w: host of Addr holds a character that no host name has", ErrConfig)
+			return fmt.Errorf("%w: the host of the server address holds a character that no host name has", ErrConfig)
 		}
 	}
 	return nil

@@ -47,7 +47,7 @@ func TestServerRefuses(t *testing.T) {
 	}{
 		{"nothing", Config{}, "set Addr or Profile"},
 		{"unknown scheme", Config{Addr: "https://mx.test"}, "scheme"},
-		{"user info", Config{Addr: "smtps://me:hunter2@mx.test"}, "put them into Auth"},
+		{"user info", Config{Addr: "smtps://me:hunter2@mx.test"}, "give them apart from it"},
 		{"user info that is no URL", Config{Addr: "smtps://me:hunter2%zz@mx.test"}, "not a URL"},
 		{"path", Config{Addr: "smtp://mx.test/hunter2"}, "more than a host"},
 		{"smtps against STARTTLS", Config{Addr: "smtps://mx.test", TLS: STARTTLSRequired}, "contradicts"},
@@ -67,6 +67,9 @@ func TestServerRefuses(t *testing.T) {
 			err := tt.cfg.Validate()
 			if !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), tt.says) || strings.ContainsAny(err.Error(), "\r\n") {
 				t.Errorf("got %v; want ErrConfig that says %q", err, tt.says)
+			}
+			if strings.Contains(err.Error(), "Addr") && tt.cfg.Addr != "" {
+				t.Errorf("%v names the field, which who gave the address may not know", err)
 			}
 			if strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("%v echoes the URL", err)

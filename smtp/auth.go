@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/seed-55a66e92/postern/internal/wire"
 	"github.com/seed-55a66e92/postern/sasl"
@@ -31,6 +32,7 @@ func (c *Client) signIn(ctx context.Context) error {
 		ClientCert: c.clientCert,
 		Offered:    c.ext.mechanisms(),
 	}
+	defer func() { c.conn.hidden = nil }()
 	mechanism, err := c.cfg.Auth.Authenticate(ctx, facts, &authTransport{c})
 	if err == nil {
 		c.mechanism = mechanism
@@ -65,7 +67,7 @@ func (c *Client) explain(ctx context.Context, mechanism string, err error) error
 		switch {
 		case errors.As(err, &token):
 			return err
-		case errors.As(err, &lost):
+		case errors.As(err, &lost) && auth.OAuth == nil && auth.Reply == nil:
 			return lost.err
 		}
 	}
@@ -85,9 +87,22 @@ type authTransport struct{ c *Client }
 
 var _ sasl.Transport = (*authTransport)(nil)
 
+// hide keeps a message out of all replies to the sign-in: a server may repeat
+// it, and a reply ends in errors and logs. The user name alone may show.
+func (t *authTransport) hide(message []byte) {
+	hidden := append(t.c.conn.hidden, string(wire.EncodeBase64(nil, message)))
+	for _, part := range strings.FieldsFunc(string(message), func(r rune) bool { return r <= ' ' }) {
+		if !strings.Contains(part, t.c.cfg.Auth.Credentials.Username) {
+			hidden = append(hidden, part)
+		}
+	}
+	t.c.conn.hidden = hidden
+}
+
 // Auth implements sasl.Transport.
 func (t *authTransport) Auth(ctx context.Context, mechanism string, initial []byte) (sasl.Reply, error) {
 	line := "AUTH " + mechanism
+	t.hide(initial)
 	if initial == nil {
 		return t.send(ctx, line, line)
 	}
@@ -111,6 +126,7 @@ func (t *authTransport) Auth(ctx context.Context, mechanism string, initial []by
 
 // Respond implements sasl.Transport.
 func (t *authTransport) Respond(ctx context.Context, response []byte) (sasl.Reply, error) {
+	t.hide(response)
 	return t.send(ctx, fmt.Sprintf("[response, %d octets]", len(response)), string(wire.EncodeBase64(nil, response)))
 }
 
@@ -146,6 +162,10 @@ func challenge(r Reply) sasl.Reply {
 // verdict makes an error of a refusal that tells package sasl what it means.
 func (t *authTransport) verdict(r Reply) error {
 	kinds := []error{sasl.ReplyKind(r.Code)}
+	if r.Code == 534 && len(t.c.conn.hidden) > 0 && t.c.cfg.Auth.Credentials.Password != nil {
+		// It has seen the password: the next mechanism would only show it again.
+		kinds = append(kinds, sasl.ErrNotPermitted)
+	}
 	if r.Code == 535 && t.c.cfg.Profile.TokenBlameless(r.Enhanced.String()) {
 		kinds = append(kinds, sasl.ErrNotPermitted)
 	}

@@ -58,6 +58,7 @@ var localErrors = []error{
 // package and of package sasl wherever they are wrapped.
 func Classify(err error) Class {
 	var partial *PartialError
+	var ended *canceledError
 	switch {
 	case err == nil:
 		return None
@@ -65,7 +66,7 @@ func Classify(err error) Class {
 		return Uncertain
 	case errors.As(err, &partial):
 		return Partial
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &ended), err == context.Canceled, err == context.DeadlineExceeded:
 		return Canceled
 	case errors.Is(err, ErrTooLarge):
 		return Permanent
@@ -108,12 +109,23 @@ func classifyAuth(err error) Class {
 		return None
 	case errors.Is(auth.Err, sasl.ErrRejected), errors.Is(auth.Err, sasl.ErrNotPermitted), errors.Is(auth.Err, sasl.ErrServerUnverified):
 		return Auth
-	case auth.Reply != nil && auth.Reply.Code/100 == 4:
-		return Throttled // 421, 432 and 454: all of them mean "not so many sign-ins"
 	case auth.Reply != nil:
-		return Auth
+		return classifySignIn(*auth.Reply)
 	}
 	return None
+}
+
+// classifySignIn judges a refused AUTH that says nothing about the credentials.
+func classifySignIn(r Reply) Class {
+	switch {
+	case r.Code == 432 && r.Enhanced == EnhancedCode{4, 7, 12}:
+		return Auth // RFC 4954, Section 6: the user has to change the password
+	case r.Code == 421, r.Code == 432, r.Code == 454:
+		return Throttled
+	case r.Code/100 == 4:
+		return Temporary
+	}
+	return Auth
 }
 
 // classifyReply judges a refused command other than AUTH. Recipients are

@@ -31,7 +31,7 @@ type Client struct {
 // The Result is never nil. The error tells what happened; see [Classify] and
 // [SafeToRetry]. Whatever can be checked is checked before a connection is made.
 func Send(ctx context.Context, cfg Config, env Envelope, msg Message) (*Result, error) {
-	job, err := newJob(env, msg)
+	job, err := newJob(ctx, env, msg)
 	if err != nil {
 		return &Result{}, err
 	}
@@ -54,7 +54,7 @@ func Send(ctx context.Context, cfg Config, env Envelope, msg Message) (*Result, 
 //
 // The Result is never nil.
 func (c *Client) Send(ctx context.Context, env Envelope, msg Message) (*Result, error) {
-	job, err := newJob(env, msg)
+	job, err := newJob(ctx, env, msg)
 	if err != nil {
 		return &Result{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,7 @@ type conn struct {
 	timeouts Timeouts
 	log      *slog.Logger
 	broken   error
+	hidden   []string // what was sent of late that no reply may show
 }
 
 func newConn(raw net.Conn, timeouts Timeouts, log *slog.Logger) *conn {
@@ -129,8 +131,14 @@ func (c *conn) exchange(ctx context.Context, phase, line string) (Reply, error) 
 func (c *conn) reply(ctx context.Context, phase string, limit time.Duration) (Reply, error) {
 	c.net.SetReadDeadline(time.Now().Add(limit))
 	w, err := wire.ReadReply(c.r)
+	if syntax := new(wire.SyntaxError); errors.As(err, &syntax) {
+		syntax.Line = c.redact(syntax.Line)
+	}
 	if err != nil {
 		return Reply{}, c.failIO(ctx, phase, limit, err)
+	}
+	for i := range w.Lines {
+		w.Lines[i] = c.redact(w.Lines[i])
 	}
 	r := newReply(w)
 	c.logReply(phase, r)
@@ -140,13 +148,29 @@ func (c *conn) reply(ctx context.Context, phase string, limit time.Duration) (Re
 	return r, nil
 }
 
+// redact takes out of a peer's text what was sent of the sign-in, the latest
+// first.
+func (c *conn) redact(text string) string {
+	for _, secret := range slices.Backward(c.hidden) {
+		text = wire.Redact(text, secret)
+	}
+	return text
+}
+
 // write writes p in blocks, each of which has the whole limit for itself.
 func (c *conn) write(ctx context.Context, phase string, p []byte, limit time.Duration) error {
+	if err := c.writeBlocks(p, limit); err != nil {
+		return c.failIO(ctx, phase, limit, err)
+	}
+	return nil
+}
+
+func (c *conn) writeBlocks(p []byte, limit time.Duration) error {
 	for len(p) > 0 {
 		block := p[:min(len(p), writeBlock)]
-		c.net.SetWriteDeadline(time.Now().Add(limit))
+		_ = c.net.SetWriteDeadline(time.Now().Add(limit))
 		if _, err := c.net.Write(block); err != nil {
-			return c.failIO(ctx, phase, limit, err)
+			return err
 		}
 		p = p[len(block):]
 	}
@@ -173,10 +197,9 @@ func (c *conn) group(ctx context.Context, lines []string, limit func(verb string
 		written <- nil
 	} else {
 		go func() {
-			c.net.SetWriteDeadline(time.Now().Add(limit(verbOf(lines[0]))))
-			_, err := c.net.Write(out)
-			if err != nil {
-				c.raw.Close() // wakes the reader
+			err := c.writeBlocks(out, c.timeouts.Command)
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				_ = c.raw.Close() // wakes the reader; after other errors there may be a reply
 			}
 			written <- err
 		}()

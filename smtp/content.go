@@ -2,6 +2,8 @@ package smtp
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -24,7 +26,7 @@ type content struct {
 
 // openContent opens a message and, if that can be done twice, reads it through
 // once.
-func openContent(m Message) (*content, error) {
+func openContent(ctx context.Context, m Message) (*content, error) {
 	if m == nil {
 		return nil, fmt.Errorf("%w: it is nil", ErrMessage)
 	}
@@ -36,30 +38,42 @@ func openContent(m Message) (*content, error) {
 	if _, once := m.(onceMessage); once {
 		return c, nil
 	}
-	err = c.scan(r)
+	stop := context.AfterFunc(ctx, func() { r.Close() }) // ends a Read that waits
+	err = c.scan(ctx, r)
+	stop()
 	r.Close()
 	c.open = nil
 	return c, err
 }
 
 // scan reads the message through.
-func (c *content) scan(r io.Reader) error {
+func (c *content) scan(ctx context.Context, r io.Reader) error {
 	var s lineScan
 	dots := wire.NewDotWriter(&s)
-	if _, err := io.Copy(dots, onlyReader{r}); err != nil {
+	if _, err := io.Copy(dots, contextReader{ctx, r}); err != nil {
+		if ctx.Err() != nil {
+			return canceled(ctx, "reading the message")
+		}
 		return fmt.Errorf("%w: %w", ErrMessage, err)
 	}
 	dots.EndText()
-	if s.nul {
-		return fmt.Errorf("%w: it holds a NUL octet", ErrMessage)
-	}
 	c.scanned, c.size, c.eight, c.longest = true, dots.Octets(), s.eight, s.longest
 	return nil
 }
 
-// onlyReader hides the other methods of a reader, so that io.Copy reads it in
-// pieces instead of handing over all of it at once.
-type onlyReader struct{ io.Reader }
+// A contextReader reads until its context ends. It has no other method, so that
+// io.Copy reads in pieces.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
 
 // reader returns the message from its start.
 func (c *content) reader() (io.ReadCloser, error) {
@@ -78,16 +92,20 @@ func (c *content) close() {
 	}
 }
 
+var errNUL = errors.New("it holds a NUL octet")
+
 // A lineScan looks at what a DotWriter writes.
 type lineScan struct {
-	eight, nul bool
-	line       int // octets of the line so far
-	longest    int
+	eight   bool
+	line    int // octets of the line so far
+	longest int
 }
 
 func (s *lineScan) Write(p []byte) (int, error) {
 	s.eight = s.eight || has8bit(p)
-	s.nul = s.nul || bytes.IndexByte(p, 0) >= 0
+	if bytes.IndexByte(p, 0) >= 0 {
+		return 0, errNUL
+	}
 	for rest := p; len(rest) > 0; {
 		end := bytes.IndexByte(rest, '\n')
 		if end < 0 {
@@ -112,17 +130,18 @@ func has8bit(p []byte) bool {
 
 // A strictReader fails at the first octet that may not be sent, before it is.
 type strictReader struct {
+	ctx       context.Context
 	r         io.Reader
 	eightOkay bool
 }
 
 func (s *strictReader) Read(p []byte) (int, error) {
-	n, err := s.r.Read(p)
+	n, err := contextReader{s.ctx, s.r}.Read(p)
 	switch {
 	case err != nil && err != io.EOF:
 		return 0, fmt.Errorf("%w: %w", ErrMessage, err)
 	case bytes.IndexByte(p[:n], 0) >= 0:
-		return 0, fmt.Errorf("%w: it holds a NUL octet", ErrMessage)
+		return 0, fmt.Errorf("%w: %w", ErrMessage, errNUL)
 	case !s.eightOkay && has8bit(p[:n]):
 		return 0, fmt.Errorf("%w: 8BITMIME, for a message with octets above 127", ErrNotOffered)
 	}

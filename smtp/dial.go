@@ -121,6 +121,9 @@ func (c *Client) hello(ctx context.Context) error {
 	heloAllowed := c.tls == nil && c.server.mode >= InsecureOpportunistic && c.cfg.Auth == nil
 	ext, err := c.conn.hello(ctx, name, heloAllowed)
 	c.ext = ext
+	if refusal := new(ReplyError); errors.As(err, &refusal) {
+		refusal.Advice = c.advice(refusal.Reply)
+	}
 	return err
 }
 

@@ -1,7 +1,9 @@
 package smtp
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/seed-55a66e92/postern/internal/wire"
 )
@@ -39,6 +41,9 @@ func (e Envelope) check() (nonASCII bool, err error) {
 
 func checkMailbox(role, addr string) (nonASCII bool, err error) {
 	nonASCII, err = wire.CheckMailbox(addr)
+	if err == nil && role == "sender" && !strings.Contains(addr, "@") {
+		err = errors.New("postmaster alone can only receive") // RFC 5321, Section 4.5.1
+	}
 	if err != nil {
 		return false, fmt.Errorf("%w: %s %.100q: %w", ErrEnvelope, role, addr, err)
 	}

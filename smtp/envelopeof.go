@@ -11,7 +11,7 @@ import (
 )
 
 // maxHeader bounds the header that EnvelopeOf reads, in octets.
-const maxHeader = 4 << 20
+const maxHeader = 1 << 20
 
 // EnvelopeOf finds the envelope of a message in its header: the sender in
 // Sender or else From, the recipients in To, Cc and Bcc, each of them once. If
@@ -45,7 +45,7 @@ func EnvelopeOf(m Message) (Envelope, Message, error) {
 	}
 	env, err := envelopeOf(head)
 	if _, once := m.(onceMessage); once {
-		return env, Reader(io.MultiReader(head.withoutBcc(), body)), err
+		return env, Reader(readCloser{io.MultiReader(head.withoutBcc(), body), r}), err
 	}
 	r.Close()
 	return env, strippedMessage{m}, err
@@ -64,10 +64,12 @@ func (s strippedMessage) Open() (io.ReadCloser, error) {
 		r.Close()
 		return nil, err
 	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(head.withoutBcc(), body), r}, nil
+	return readCloser{io.MultiReader(head.withoutBcc(), body), r}, nil
+}
+
+type readCloser struct {
+	io.Reader
+	io.Closer
 }
 
 // A field is one field of a header, octets as they stand, line endings included.
@@ -126,7 +128,7 @@ func (h header) values(name string) []string {
 	for _, f := range h {
 		if f.name == name {
 			_, body, _ := strings.Cut(string(f.raw), ":")
-			body = strings.NewReplacer("\r", "", "\n", "").Replace(body)
+			body = strings.ToValidUTF8(strings.NewReplacer("\r", "", "\n", "").Replace(body), "?")
 			values = append(values, strings.TrimSpace(body))
 		}
 	}

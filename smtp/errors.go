@@ -169,7 +169,15 @@ func (e *timeoutError) Is(target error) bool {
 // canceled wraps the end of a context with the phase that it ended.
 func canceled(ctx context.Context, phase string) error {
 	if cause := context.Cause(ctx); cause != ctx.Err() {
-		return fmt.Errorf("smtp: %s: %w: %w", phase, ctx.Err(), cause)
+		return &canceledError{fmt.Errorf("smtp: %s: %w: %w", phase, ctx.Err(), cause)}
 	}
-	return fmt.Errorf("smtp: %s: %w", phase, ctx.Err())
+	return &canceledError{fmt.Errorf("smtp: %s: %w", phase, ctx.Err())}
 }
+
+// A canceledError is the end of the caller's context. Timeouts of others match
+// context.DeadlineExceeded too: those of the resolver, of a net.Dialer and of a
+// generator's HTTP client.
+type canceledError struct{ err error }
+
+func (e *canceledError) Error() string { return e.err.Error() }
+func (e *canceledError) Unwrap() error { return e.err }

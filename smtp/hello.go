@@ -53,11 +53,18 @@ func (e extensions) maxSize() int64 {
 	return 0
 }
 
+// maxMechanisms bounds the mechanisms that are looked at.
+const maxMechanisms = 64
+
 // mechanisms returns the SASL mechanisms that the server offers, in upper case,
-// each of them once.
+// each of them once. No server has more than maxMechanisms; what is behind them
+// is ignored.
 func (e extensions) mechanisms() []string {
 	var names []string
 	for _, name := range e["AUTH"] {
+		if len(names) == maxMechanisms {
+			break
+		}
 		if name = strings.ToUpper(name); name != "" && !slices.Contains(names, name) {
 			names = append(names, name)
 		}

@@ -14,6 +14,9 @@ import (
 // Line endings may be CRLF, LF or CR: they are sent as CRLF. Nothing else is
 // changed.
 //
+// Close is called once or more. It ends a Read that waits, if the source can do
+// that, when a context ends; a source that cannot holds up the end of its Send.
+//
 // A Message may know its envelope better than its header does: one that also
 // has the method
 //
@@ -68,6 +71,9 @@ func (m *readerMessage) Open() (io.ReadCloser, error) {
 	}
 	r := m.r
 	m.r = nil
+	if rc, ok := r.(io.ReadCloser); ok {
+		return rc, nil
+	}
 	return io.NopCloser(r), nil
 }
 

@@ -42,8 +42,8 @@ func (r Reply) Text() string {
 	prefix := r.Enhanced.String()
 	lines := make([]string, len(r.Lines))
 	for i, line := range r.Lines {
-		if prefix != "" {
-			line = strings.TrimLeft(strings.TrimPrefix(line, prefix), " ")
+		if rest, ok := strings.CutPrefix(line, prefix); ok && prefix != "" && (rest == "" || rest[0] == ' ') {
+			line = strings.TrimLeft(rest, " ")
 		}
 		lines[i] = line
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // handshake starts TLS on the connection.
@@ -23,6 +24,7 @@ func (c *Client) handshake(ctx context.Context) error {
 	shaking, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	c.recordClientCert(config)
+	_ = c.conn.raw.SetDeadline(time.Time{}) // those of the commands before are not the handshake's
 	t := tls.Client(c.conn.raw, config)
 	if err := t.HandshakeContext(shaking); err != nil {
 		if ctx.Err() == nil && shaking.Err() != nil {

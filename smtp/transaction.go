@@ -1,15 +1,11 @@
 package smtp
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"time"
-
-	"github.com/seed-55a66e92/postern/internal/wire"
 )
 
 // A job is one message to send, checked as far as it can be without a server.
@@ -19,12 +15,12 @@ type job struct {
 	content *content
 }
 
-func newJob(env Envelope, msg Message) (*job, error) {
+func newJob(ctx context.Context, env Envelope, msg Message) (*job, error) {
 	utf8, err := env.check()
 	if err != nil {
 		return nil, err
 	}
-	content, err := openContent(msg)
+	content, err := openContent(ctx, msg)
 	if err != nil {
 		return nil, err
 	}
@@ -233,11 +229,9 @@ func (t *transaction) send(ctx context.Context) error {
 	if err := t.c.conn.usable(); err != nil {
 		return err
 	}
-	octets, err := t.write(ctx)
-	if err != nil {
+	if err := t.write(ctx); err != nil {
 		return err
 	}
-	t.result.Octets = octets
 	reply, err := t.c.conn.reply(ctx, ".", t.c.conn.timeouts.DataEnd)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUncertain, err)
@@ -257,44 +251,57 @@ func (t *transaction) send(ctx context.Context) error {
 	return nil
 }
 
-// write sends the content and its end, and returns the octets of the content.
-// An error that matches ErrUncertain means that the end may have gone out.
-func (t *transaction) write(ctx context.Context) (octets int64, err error) {
+// write sends the content and its end and waits until the server answers. An
+// error that matches ErrUncertain means that the end may have gone out.
+func (t *transaction) write(ctx context.Context) error {
 	source, err := t.job.content.reader()
 	if err != nil {
-		return 0, t.c.conn.fail(err)
+		return t.c.conn.fail(err)
 	}
 	defer source.Close()
-	out := newContentWriter(ctx, t.c.conn)
-	if err := out.copy(&strictReader{source, t.eightBit}); err != nil {
-		return 0, t.early(ctx, err)
+	defer context.AfterFunc(ctx, func() { source.Close() })() // ends a Read that waits
+	out := newContentWriter(t.c.conn)
+	if err := out.copy(&strictReader{ctx, source, t.eightBit}); err != nil {
+		return t.early(ctx, out, err)
 	}
-	if err := out.end(); err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrUncertain, err)
+	begun, err := out.end()
+	if err != nil {
+		if err = t.early(ctx, out, err); begun && t.result.Reply.Code == 0 {
+			return fmt.Errorf("%w: %w", ErrUncertain, err)
+		}
+		return err
 	}
-	if n := out.octets(); t.job.content.scanned && n != t.job.content.size {
+	t.result.Octets = out.octets()
+	if n := t.result.Octets; t.job.content.scanned && n != t.job.content.size {
 		t.result.Warnings = append(t.result.Warnings, fmt.Errorf(
 			"%w: it changed between two readings: %d octets were announced, %d sent", ErrMessage, t.job.content.size, n))
 	}
-	return out.octets(), nil
+	if err := out.out.wait(t.c.conn.timeouts.DataEnd); err != nil {
+		return fmt.Errorf("%w: %w", ErrUncertain, t.c.conn.failIO(ctx, ".", t.c.conn.timeouts.DataEnd, err))
+	}
+	return nil
 }
 
-// early handles the failure of a content that was not written to its end, so
-// that the message cannot have been accepted. A server that gave up may have
-// said why; a source that failed leaves the server waiting, so the connection
-// has to go.
-func (t *transaction) early(ctx context.Context, err error) error {
-	if t.c.conn.broken == nil {
-		return t.c.conn.fail(err)
-	}
-	if ctx.Err() != nil || t.c.conn.r.Buffered() == 0 {
-		return err
-	}
-	if w, rerr := wire.ReadReply(bufio.NewReader(io.LimitReader(t.c.conn.r, int64(t.c.conn.r.Buffered())))); rerr == nil {
-		if r := newReply(w); r.Code >= 400 {
-			t.result.Reply = r
-			return t.c.refused(".", r)
+// early handles the failure of a content that was not written to its end. A
+// source that failed leaves the server waiting, so the connection has to go; a
+// server that gave up may have said why.
+func (t *transaction) early(ctx context.Context, out *contentWriter, err error) error {
+	c := t.c.conn
+	var failed *writeError
+	if !errors.As(err, &failed) {
+		if ctx.Err() != nil {
+			err = canceled(ctx, "DATA")
 		}
+		return c.fail(err)
 	}
-	return err
+	switch reply, ok := out.out.reason(ctx, failed.err); {
+	case ok && reply.Code >= 400:
+		t.result.Reply = reply
+		refusal := t.c.refused(".", reply)
+		_ = c.fail(refusal)
+		return refusal
+	case ok:
+		return c.fail(fmt.Errorf("%w: %v before the end of the message", ErrProtocol, reply))
+	}
+	return c.failIO(ctx, "DATA", c.timeouts.DataBlock, failed.err)
 }

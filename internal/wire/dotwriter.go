@@ -45,56 +45,58 @@ func (d *DotWriter) Write(p []byte) (int, error) {
 			p = p[1:]
 		}
 	}
-	for len(p) > 0 && d.err == nil {
-		p = d.run(p)
-	}
+	d.code(p)
 	if d.err != nil {
 		return 0, d.err
 	}
 	return n, nil
 }
 
-// run writes the longest start of p that can go out as it is, then the line
-// ending or the dot that stopped it, and returns the rest.
-func (d *DotWriter) run(p []byte) []byte {
-	if !d.inLine && p[0] == '.' {
-		d.emit(dot)
-		d.octets-- // the doubled dot is no part of the message
-	}
-	end := 0 // p[:end] goes out as it is
-	for {
-		line := p[end:]
-		lf := bytes.IndexByte(line, '\n')
-		if lf >= 0 {
-			line = line[:lf]
+// code writes p. What can go out as it is goes out together.
+func (d *DotWriter) code(p []byte) {
+	find := func(c byte, from int) int {
+		if i := bytes.IndexByte(p[from:], c); i >= 0 {
+			return from + i
 		}
-		cr := bytes.IndexByte(line, '\r')
+		return len(p)
+	}
+	start, pos := 0, 0 // p[start:pos] waits to go out
+	lf, cr := -1, -1   // the next of each
+	for pos < len(p) && d.err == nil {
+		if !d.inLine && p[pos] == '.' {
+			d.emit(p[start:pos])
+			d.emit(dot)
+			d.octets-- // the doubled dot is no part of the message
+			start = pos
+		}
+		if lf < pos {
+			lf = find('\n', pos)
+		}
+		if cr < pos {
+			cr = find('\r', pos)
+		}
 		switch {
-		case cr >= 0 && cr == lf-1: // CRLF
-			end += lf + 1
-			d.inLine = false
-			if end == len(p) || p[end] == '.' {
-				d.emit(p[:end])
-				return p[end:]
-			}
-		case cr >= 0 && lf < 0 && cr == len(line)-1: // CR at the end of p
-			d.emit(p[:end+cr])
-			d.cr = true
-			return nil
-		case cr >= 0: // bare CR
-			d.emit(p[:end+cr])
-			d.endLine()
-			return p[end+cr+1:]
-		case lf >= 0: // bare LF
-			d.emit(p[:end+lf])
-			d.endLine()
-			return p[end+lf+1:]
-		default: // an unfinished line
-			d.emit(p)
+		case cr == len(p) && lf == len(p): // an unfinished line
 			d.inLine = true
-			return nil
+			pos = len(p)
+		case cr == len(p)-1 && cr < lf: // what follows the CR is not known yet
+			d.emit(p[start:cr])
+			d.cr = true
+			return
+		case cr+1 == lf: // CRLF
+			d.inLine = false
+			pos = lf + 1
+		case cr < lf: // bare CR
+			d.emit(p[start:cr])
+			d.endLine()
+			start, pos = cr+1, cr+1
+		default: // bare LF
+			d.emit(p[start:lf])
+			d.endLine()
+			start, pos = lf+1, lf+1
 		}
 	}
+	d.emit(p[start:])
 }
 
 // endLine writes a line ending.

@@ -9,6 +9,11 @@ import (
 // MaxDomain is the longest domain, in octets (RFC 5321, Section 4.5.3.1.2).
 const MaxDomain = 255
 
+// MaxMailbox is the longest mailbox that is accepted, in octets: a local part of
+// 64, the @ and a domain of 255 (RFC 5321, Section 4.5.3.1). A longer local part
+// may go with a shorter domain, as some servers make them.
+const MaxMailbox = 320
+
 // Why a mailbox is refused. None of them quotes the mailbox, which may hold
 // control characters; the caller quotes it if it likes.
 var (
@@ -18,6 +23,7 @@ var (
 	errControl    = errors.New("control character in it")
 	errUTF8       = errors.New("invalid UTF-8 in it")
 	errLongDomain = errors.New("domain longer than 255 octets")
+	errTooLong    = errors.New("longer than 320 octets")
 )
 
 // CheckMailbox reports whether addr is a Mailbox of RFC 5321, Section 4.1.2 as
@@ -25,6 +31,9 @@ var (
 // whether it holds characters outside ASCII. Nothing that passes can end a
 // command line or a path early.
 func CheckMailbox(addr string) (nonASCII bool, err error) {
+	if len(addr) > MaxMailbox {
+		return false, errTooLong
+	}
 	for i := range len(addr) {
 		switch c := addr[i]; {
 		case c < ' ' || c == 0x7f:

@@ -17,7 +17,7 @@ import (
 // the request are kept out of it, and so is every answer that is not an OAuth
 // error: it may hold anything.
 func requestFailure(err error, c Client, refreshToken sasl.Secret) error {
-	if known := sourceFailure(err, c, refreshToken); known != err {
+	if known, ok := sourceFailure(err, c, refreshToken); ok {
 		return known
 	}
 	return &providers.Error{
@@ -27,18 +27,18 @@ func requestFailure(err error, c Client, refreshToken sasl.Secret) error {
 	}
 }
 
-// sourceFailure returns what an error of a token source amounts to. An error of
-// its own making is returned as it is.
-func sourceFailure(err error, c Client, refreshToken sasl.Secret) error {
+// sourceFailure returns what an error of a token source amounts to. It reports
+// false for an error of the source's own making.
+func sourceFailure(err error, c Client, refreshToken sasl.Secret) (error, bool) {
 	var refused *oauth2.RetrieveError
 	if errors.As(err, &refused) {
-		return refusal(refused, c.ID, []string{c.Secret.Reveal(), refreshToken.Reveal()})
+		return refusal(refused, c.ID, []string{c.Secret.Reveal(), refreshToken.Reveal()}), true
 	}
 	var network *url.Error
 	if errors.As(err, &network) {
-		return providers.Unreachable(provider, network)
+		return providers.Unreachable(provider, network), true
 	}
-	return err
+	return err, false
 }
 
 // refusal is the error for an answer of Google that holds no token.

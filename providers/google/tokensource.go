@@ -56,7 +56,8 @@ func (s *sourced) Fetch(ctx context.Context, req providers.Request) (providers.R
 		return providers.Response{}, ctx.Err()
 	}
 	if c.err != nil {
-		return providers.Response{}, sourceFailure(c.err, Client{}, sasl.Secret{})
+		err, _ := sourceFailure(c.err, Client{}, sasl.Secret{})
+		return providers.Response{}, err
 	}
 	token := saslToken(c.token)
 	if req.Rejected.Matches(token) {
@@ -70,14 +71,14 @@ func (s *sourced) join() *call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.call == nil {
-		s.call = &call{done: make(chan struct{}), token: new(oauth2.Token), err: errNoReturn}
+		s.call = &call{done: make(chan struct{}), token: new(oauth2.Token), err: errNoReturn()}
 		go s.run(s.call)
 	}
 	return s.call
 }
 
 // errNoReturn is the result of a source that ended its goroutine.
-var errNoReturn = misconfigured("the token source did not return")
+func errNoReturn() error { return misconfigured("the token source did not return") }
 
 func (s *sourced) run(c *call) {
 	defer func() {

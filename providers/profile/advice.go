@@ -84,18 +84,18 @@ func general() []Advice {
 			Source: sourceAuth,
 		},
 		{
-			Code: 500, Text: "line too long",
-			Say:    "The server takes no command line of that length: the initial response has to wait for its challenge.",
-			Source: sourceLineLimit,
-		},
-		{
 			Code: 500, Enhanced: "5.5.6",
-			Say:    "The server takes no authentication exchange line of that length: ask for a token with fewer claims or scopes.",
+			Say:    "The token or password is too long for this server: ask for a token with fewer claims or scopes.",
 			Source: sourceAuth,
 		},
 		{
+			Code: 500, Text: "too long",
+			Say:    "The token or password is too long for this server: ask for a token with fewer claims or scopes.",
+			Source: sourceLineLimit,
+		},
+		{
 			Code: 501, Text: "too long",
-			Say:    "The server takes no argument of that length: the initial response has to wait for its challenge.",
+			Say:    "The token or password is too long for this server: ask for a token with fewer claims or scopes.",
 			Source: sourceLineLimit,
 		},
 		{

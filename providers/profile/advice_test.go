@@ -88,7 +88,7 @@ func TestAdvise(t *testing.T) {
 		{"microsoft: mechanism", microsoft, 504, "5.7.4", "Unrecognized authentication type", "does not run this mechanism"},
 
 		{"unknown: mechanism refused as credentials", unknown, 535, "", "Unrecognized authentication type", "does not run this mechanism"},
-		{"unknown: line too long", unknown, 500, "5.5.2", "Line too long.", "length"},
+		{"unknown: line too long", unknown, 500, "5.5.2", "Line too long.", "too long"},
 		{"unknown: token expired", unknown, 334, "", `{"status":"invalid_token"}`, "expired"},
 		{"unknown: success", unknown, 250, "2.0.0", "OK", ""},
 		{"unknown: nothing standard", unknown, 451, "4.7.1", "Greylisted", ""},
