@@ -89,7 +89,8 @@
 //   - [Credentials.Hosts] keeps credentials from every other host.
 //   - When a server will not run a mechanism (SMTP 504, 534), the next one is
 //     tried unless it is weaker: a server that turns down a mechanism in which it
-//     would have to prove itself does not get a password instead.
+//     would have to prove itself does not get a password instead. Nor does one
+//     that has seen the password already and says 534 to it.
 //   - Control characters in a user name, an authorization identity or a token,
 //     and messages of more than 9216 octets, which servers need not accept (RFC
 //     4954, Section 4), are errors before anything is sent.
