@@ -137,8 +137,10 @@ func (c *conn) reply(ctx context.Context, phase string, limit time.Duration) (Re
 	if err != nil {
 		return Reply{}, c.failIO(ctx, phase, limit, err)
 	}
-	for i := range w.Lines {
-		w.Lines[i] = c.redact(w.Lines[i])
+	if w.Code != 334 { // a challenge is for the mechanism, as it is, and goes nowhere else
+		for i := range w.Lines {
+			w.Lines[i] = c.redact(w.Lines[i])
+		}
 	}
 	r := newReply(w)
 	c.logReply(phase, r)

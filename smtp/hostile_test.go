@@ -56,6 +56,21 @@ func TestServerRepeatsTheSecret(t *testing.T) {
 	}
 }
 
+// A challenge may share octets with what was sent: it reaches the mechanism as
+// it is.
+func TestChallengeThatResemblesTheResponse(t *testing.T) {
+	token := base64.RawURLEncoding.EncodeToString([]byte(strings.Repeat(user, 6)))
+	s := mock.Start(t, mock.Options{
+		Network: mock.InMemory, Directory: accept(long),
+		Faults: []mock.Fault{mock.At("AUTH").Do(mock.Raw([]byte("334 " + base64.StdEncoding.EncodeToString([]byte("user="+user+`{"status":"401"}`)) + "\r\n")))},
+	})
+	_, err := smtp.Dial(t.Context(), config(s, sasl.OAuth(user, sasl.StaticToken(token))))
+	var auth *smtp.AuthError
+	if !errors.As(err, &auth) || auth.OAuth == nil || !strings.Contains(string(auth.OAuth.Raw()), user) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // Somebody else's deadline is not the end of the caller's context.
 func TestTimeoutsOfOthersAreNotCancellation(t *testing.T) {
 	lookup := &net.DNSError{Err: "timed out", IsTimeout: true}
