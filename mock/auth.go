@@ -172,11 +172,14 @@ func (a *authDialogue) next(response []byte) reply {
 }
 
 func (a *authDialogue) succeed() reply {
-	a.who = signIn{mechanism: a.mechanism.Name}
+	who := signIn{mechanism: a.mechanism.Name}
 	if id, ok := a.server.(sasl.Identifier); ok {
-		a.who.user, a.who.actingAs = id.Identity()
+		who.user, who.actingAs = id.Identity()
 	}
-	a.signedIn = a.who
+	if refusal := a.admit(who); refusal != nil {
+		return *refusal
+	}
+	a.who, a.signedIn = who, who
 	return reply{235, "2.7.0", []string{"Signed in"}, nil}
 }
 

@@ -32,7 +32,7 @@ func mechanism(name string, f serverFunc) sasl.Mechanism {
 // insecure are options for AUTH in clear, with little else in EHLO.
 func insecure(o mock.Options) mock.Options {
 	o.Network, o.TLS, o.InsecureAuth = mock.InMemory, mock.NoTLS, true
-	o.Without = []string{"PIPELINING", "8BITMIME", "SIZE", "SMTPUTF8"}
+	o.Without = []string{"PIPELINING", "8BITMIME", "SIZE", "SMTPUTF8", "CHUNKING", "DSN", "REQUIRETLS"}
 	return o
 }
 
@@ -120,7 +120,7 @@ func TestAuthOffered(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.o.Network = mock.InMemory
-			test.o.Without = []string{"PIPELINING", "8BITMIME", "SIZE", "SMTPUTF8"}
+			test.o.Without = []string{"PIPELINING", "8BITMIME", "SIZE", "SMTPUTF8", "CHUNKING", "DSN", "REQUIRETLS"}
 			c := dial(t, mock.Start(t, test.o))
 			c.expect(greeting)
 			c.send("EHLO client.test\r\n")

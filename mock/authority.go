@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -26,6 +27,10 @@ type AuthorityOptions struct {
 	// Network is where it listens. Zero means [Loopback].
 	Network Network
 
+	// Listen is the address and port of an authority on [Loopback], as of a server
+	// in Options. Zero means 127.0.0.1 and a port that is free.
+	Listen string
+
 	// Clients maps client identifiers to secrets; one with an empty secret is
 	// public. Nil means that every client is welcome, with any secret.
 	Clients map[string]string
@@ -45,9 +50,15 @@ type AuthorityOptions struct {
 	// with MicrosoftOAuth the length of a JWT with its claims.
 	TokenLength int
 
-	// RotateRefresh replaces a refresh token with each use, and revokes the grant
-	// if one is used twice. Zero means that refresh tokens stay.
+	// RotateRefresh makes refresh tokens good for one use, which brings the next.
+	// If one is used twice, the whole family ends: the refresh token that is good,
+	// and all access tokens of that consent (RFC 9700, Section 4.14.2). Zero means
+	// that refresh tokens stay.
 	RotateRefresh bool
+
+	// Faults are what goes wrong with requests. Zero means nothing; more can be
+	// added by Inject.
+	Faults []AuthorityFault
 
 	// Names are further names that its certificate is good for.
 	Names []string
@@ -60,12 +71,17 @@ type AuthorityOptions struct {
 // Its routes are
 //
 //	POST /token
+//	POST /introspect (RFC 7662)
+//	POST /revoke (RFC 7009)
+//	GET  /.well-known/openid-configuration
+//	GET  /.well-known/oauth-authorization-server (RFC 8414)
 //	POST /{tenant}/oauth2/v2.0/token
 //	GET  /{tenant}/v2.0/.well-known/openid-configuration
 //	GET  /common/discovery/instance
 //
 // and its grants are refresh_token and, but for Google's route with GoogleOAuth,
-// client_credentials.
+// client_credentials. It remembers the latest 10,000 access tokens and logs as
+// many requests.
 type Authority struct {
 	opts     AuthorityOptions
 	listener listener
@@ -76,8 +92,9 @@ type Authority struct {
 	mu       sync.Mutex
 	closed   bool
 	tokens   map[string]*accessToken
+	issued   []string          // the keys of tokens, the oldest first
 	grants   map[string]*grant // by refresh token, used ones included
-	failures []failure
+	faults   []*activeFault
 	requests []AuthorityRequest
 }
 
@@ -87,6 +104,8 @@ type accessToken struct {
 	user    string
 	client  string
 	scopes  []string
+	grant   *grant // that brought it, nil if none did
+	issued  time.Time
 	expiry  time.Time
 	revoked bool
 }
@@ -95,7 +114,8 @@ type accessToken struct {
 type grant struct {
 	user    string
 	scopes  []string
-	current string // the refresh token that is good
+	current string   // the refresh token that is good
+	used    []string // those before it, the oldest first
 	revoked bool
 }
 
@@ -121,11 +141,14 @@ func NewAuthority(o AuthorityOptions) (*Authority, error) {
 	if o.TTL == 0 {
 		o.TTL = time.Hour
 	}
+	if err := checkLoopback("AuthorityOptions.Listen", o.Network, o.Listen); err != nil {
+		return nil, err
+	}
 	cert, err := newCertificate(Good, append([]string{authorityHost}, o.Names...))
 	if err != nil {
 		return nil, err
 	}
-	l, err := listen(o.Network, net.JoinHostPort(authorityHost, "443"), 0)
+	l, err := listen(o.Network, o.Listen, net.JoinHostPort(authorityHost, "443"), 0)
 	if err != nil {
 		return nil, err
 	}
@@ -135,10 +158,15 @@ func NewAuthority(o AuthorityOptions) (*Authority, error) {
 		tokens:   make(map[string]*accessToken),
 		grants:   make(map[string]*grant),
 	}
+	if err := a.Inject(o.Faults...); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("%w, in AuthorityOptions.Faults", err)
+	}
 	a.server = &http.Server{
 		Handler:           a.routes(),
 		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
 		ReadHeaderTimeout: time.Minute,
+		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          log.New(io.Discard, "", 0), // a client that breaks off is no news
 		ConnState:         a.connState,
 	}
@@ -206,6 +234,9 @@ func (a *Authority) Grant(user string, scopes ...string) sasl.Secret {
 
 // renew gives a grant a new refresh token.
 func (a *Authority) renew(g *grant) {
+	if g.current != "" {
+		a.retire(g, g.current)
+	}
 	g.current = "1//" + random(40)
 	a.grants[g.current] = g
 }
@@ -224,18 +255,19 @@ func (a *Authority) RevokeGrant(refresh string) {
 func (a *Authority) Issue(user string, ttl time.Duration, scopes ...string) sasl.Token {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	value, token := a.issue(user, "", ttl, a.orDefault(scopes))
-	return sasl.Token{Value: sasl.NewSecret(value), Expiry: token.expiry, Subject: user, Scopes: slices.Clone(token.scopes)}
-}
-
-func (a *Authority) issue(user, client string, ttl time.Duration, scopes []string) (string, *accessToken) {
 	if ttl == 0 {
 		ttl = a.opts.TTL
 	}
-	t := &accessToken{user: user, client: client, scopes: scopes, expiry: time.Now().Add(ttl)}
-	value := a.newToken(t)
-	a.tokens[value] = t
-	return value, t
+	value, token := a.issue(accessToken{user: user, scopes: a.orDefault(scopes)}, ttl)
+	return sasl.Token{Value: sasl.NewSecret(value), Expiry: token.expiry, Subject: user, Scopes: slices.Clone(token.scopes)}
+}
+
+func (a *Authority) issue(t accessToken, ttl time.Duration) (string, *accessToken) {
+	t.issued = time.Now()
+	t.expiry = t.issued.Add(ttl)
+	value := a.newToken(&t)
+	a.remember(value, &t)
+	return value, &t
 }
 
 func (a *Authority) orDefault(scopes []string) []string {

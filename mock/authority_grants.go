@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,19 +14,18 @@ import (
 // as the route does.
 func (a *Authority) token(refuse func(http.ResponseWriter, *oauthError)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if f := a.nextFailure(); f != nil {
-			if f.retryAfter > 0 {
-				w.Header().Set("Retry-After", strconv.Itoa(int(f.retryAfter/time.Second)))
-			}
-			refuse(w, &oauthError{f.status, f.code, 0, "as the test asked"})
-			return
-		}
 		a.mu.Lock()
 		fields, refusal := a.exchange(r)
 		a.mu.Unlock()
 		if refusal != nil {
 			refuse(w, refusal)
 			return
+		}
+		for name, value := range faultOf(r).Fields {
+			fields[name] = value
+			if value == nil {
+				delete(fields, name)
+			}
 		}
 		answer(w, http.StatusOK, fields)
 	}
@@ -86,7 +84,7 @@ func (a *Authority) refresh(r *http.Request, client string, microsoft bool) (map
 	case g == nil:
 		return nil, &oauthError{http.StatusBadRequest, "invalid_grant", 9002313, "Malformed refresh token."}
 	case g.current != value: // it was replaced, so somebody else has used it
-		g.revoked = true
+		a.revokeFamily(g)
 	}
 	if g.revoked {
 		return nil, &oauthError{http.StatusBadRequest, "invalid_grant", 50173, "Token has been expired or revoked."}
@@ -95,7 +93,7 @@ func (a *Authority) refresh(r *http.Request, client string, microsoft bool) (map
 	if refusal != nil {
 		return nil, refusal
 	}
-	fields := a.success(g.user, client, scopes)
+	fields := a.success(accessToken{user: g.user, client: client, scopes: scopes, grant: g}, a.lifetime(r))
 	if a.opts.RotateRefresh {
 		a.renew(g)
 	}
@@ -120,7 +118,7 @@ func (a *Authority) clientCredentials(r *http.Request, client string, microsoft 
 	if microsoft && !slices.ContainsFunc(strings.Fields(r.PostFormValue("scope")), isDefault) {
 		return nil, &oauthError{http.StatusBadRequest, "invalid_scope", 1002012, "The scope of client credentials must end in /.default."}
 	}
-	fields := a.success("", client, []string{a.opts.Scope})
+	fields := a.success(accessToken{client: client, scopes: []string{a.opts.Scope}}, a.lifetime(r))
 	if microsoft {
 		delete(fields, "scope")
 	}
@@ -128,15 +126,15 @@ func (a *Authority) clientCredentials(r *http.Request, client string, microsoft 
 }
 
 // success issues a token and returns the response (RFC 6749, Section 5.1).
-func (a *Authority) success(user, client string, scopes []string) map[string]any {
-	value, t := a.issue(user, client, 0, scopes)
+func (a *Authority) success(t accessToken, ttl time.Duration) map[string]any {
+	value, issued := a.issue(t, ttl)
 	// Rounded down: a token never lives shorter than the response says.
-	seconds := int(time.Until(t.expiry) / time.Second)
+	seconds := int(time.Until(issued.expiry) / time.Second)
 	return map[string]any{
 		"access_token": value,
 		"token_type":   "Bearer",
 		"expires_in":   seconds,
-		"scope":        strings.Join(scopes, " "),
+		"scope":        strings.Join(t.scopes, " "),
 	}
 }
 

@@ -7,8 +7,20 @@ import (
 	"time"
 )
 
-// maxRequests bounds the log of an authority.
-const maxRequests = 10_000
+// Bounds of the log of an authority: requests, fields of each, octets of each.
+const (
+	maxRequests = 10_000
+	maxFields   = 32
+	maxField    = 256
+)
+
+// clip returns the beginning of a value.
+func clip(s string) string {
+	if len(s) <= maxField {
+		return s
+	}
+	return s[:maxField] + " ..."
+}
 
 // An AuthorityRequest is a request that an [Authority] got, without its secrets.
 type AuthorityRequest struct {
@@ -20,7 +32,7 @@ type AuthorityRequest struct {
 	ClientID string            // as a parameter or as user of Basic
 	Scope    string            // as asked for
 	Form     map[string]string // first values; those of secrets are redacted
-	Status   int               // of the response
+	Status   int               // of the response, 0 if there was none
 }
 
 // Requests returns the requests so far, the oldest first.
@@ -34,51 +46,23 @@ func (a *Authority) Requests() []AuthorityRequest {
 	return requests
 }
 
-// A failure is what a request gets instead of its answer.
-type failure struct {
-	status     int
-	code       string
-	retryAfter time.Duration
-}
-
-// FailNext lets the next n requests for a token fail with an HTTP status and an
-// error code of OAuth, such as "temporarily_unavailable", and with Retry-After,
-// in whole seconds, unless that is zero.
-func (a *Authority) FailNext(n, status int, code string, retryAfter time.Duration) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for range n {
-		a.failures = append(a.failures, failure{status, code, retryAfter})
-	}
-}
-
-// nextFailure takes the next failure, nil if there is none.
-func (a *Authority) nextFailure() *failure {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.failures) == 0 {
-		return nil
-	}
-	f := a.failures[0]
-	a.failures = a.failures[1:]
-	return &f
-}
-
 // logged reads the form of each request, within bounds, and logs it.
 func (a *Authority) logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		sw := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		sw := &statusWriter{ResponseWriter: w}
 		if err := r.ParseForm(); err != nil {
 			answer(sw, http.StatusBadRequest, map[string]any{"error": "invalid_request"})
 		} else {
+			defer func() { a.log(r, sw.status) }() // also if a fault ends it by a panic
 			next.ServeHTTP(sw, r)
+			return
 		}
 		a.log(r, sw.status)
 	})
 }
 
-// A statusWriter notes the status.
+// A statusWriter notes the status; 0 is that there was no answer.
 type statusWriter struct {
 	http.ResponseWriter
 	status int
@@ -89,19 +73,30 @@ func (w *statusWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
+func (w *statusWriter) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(p)
+}
+
 func (a *Authority) log(r *http.Request, status int) {
 	entry := AuthorityRequest{
-		Time: time.Now(), Method: r.Method, Host: r.Host, Path: r.URL.Path, Status: status,
-		Grant: r.PostForm.Get("grant_type"), ClientID: r.PostForm.Get("client_id"), Scope: r.PostForm.Get("scope"),
+		Time: time.Now(), Method: clip(r.Method), Host: clip(r.Host), Path: clip(r.URL.Path), Status: status,
+		Grant: clip(r.PostForm.Get("grant_type")), ClientID: clip(r.PostForm.Get("client_id")), Scope: clip(r.PostForm.Get("scope")),
 		Form: make(map[string]string),
 	}
 	if id, _, ok := r.BasicAuth(); ok {
-		entry.ClientID = id
+		entry.ClientID = clip(id)
 	}
 	for key, values := range r.PostForm {
-		entry.Form[key] = values[0]
+		if len(entry.Form) == maxFields {
+			break
+		}
+		key = clip(key)
+		entry.Form[key] = clip(values[0])
 		// What is not known to be harmless is taken for a secret.
-		if !slices.Contains([]string{"grant_type", "client_id", "scope", "redirect_uri", "client_info"}, key) {
+		if !slices.Contains([]string{"grant_type", "client_id", "scope", "redirect_uri", "client_info", "token_type_hint"}, key) {
 			entry.Form[key] = redacted(len(values[0]))
 		}
 	}

@@ -10,19 +10,26 @@ import (
 	"time"
 )
 
-// maxForm bounds a request to the token endpoint, in octets.
-const maxForm = 64 << 10
+// maxForm and maxHeader bound a request, in octets.
+const (
+	maxForm   = 64 << 10
+	maxHeader = 16 << 10
+)
 
 func (a *Authority) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /token", a.token(a.standardError))
+	mux.HandleFunc("POST /introspect", a.introspect)
+	mux.HandleFunc("POST /revoke", a.revoke)
+	mux.HandleFunc("GET /.well-known/openid-configuration", a.metadata)
+	mux.HandleFunc("GET /.well-known/oauth-authorization-server", a.metadata)
 	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/token", a.inTenant(a.token(a.microsoftError)))
 	mux.HandleFunc("GET /{tenant}/v2.0/.well-known/openid-configuration", a.inTenant(a.configuration))
 	mux.HandleFunc("GET /common/discovery/instance", a.instance)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusNotFound, map[string]any{"error": "not_found"})
 	})
-	return a.logged(mux)
+	return a.logged(a.faulty(mux))
 }
 
 // ServeHTTP answers a request as the authority does on its listener, for tests
@@ -33,6 +40,9 @@ func (a *Authority) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // configurationURL is where OpenID Connect's discovery finds the authority.
 func (a *Authority) configurationURL() string {
+	if a.opts.Dialect != MicrosoftOAuth {
+		return a.URL() + "/.well-known/openid-configuration"
+	}
 	return a.URL() + "/" + a.opts.Tenant + "/v2.0/.well-known/openid-configuration"
 }
 

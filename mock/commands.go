@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 )
@@ -37,6 +38,8 @@ func lookupVerb(name string) (verb, bool) {
 		return verb{run: (*session).rcpt, grouped: true, eightBit: true}, true
 	case "DATA":
 		return verb{run: (*session).data, lone: true, last: true}, true
+	case "BDAT":
+		return verb{grouped: true}, true // it runs by itself: octets follow
 	case "RSET":
 		return verb{run: (*session).rset, lone: true, grouped: true}, true
 	case "NOOP":
@@ -85,6 +88,10 @@ func (s *session) command() {
 		s.reply(reply{421, "4.7.0", []string{"Line without end, closing connection"}, nil})
 		s.over = true
 		return
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		s.reply(reply{421, "4.4.2", []string{"Timeout, closing connection"}, nil})
+		s.over = true
+		return
 	case err != nil:
 		s.fail(err)
 		return
@@ -115,7 +122,7 @@ func (s *session) note(c *command) {
 	}
 	s.rec.command(name, text)
 	switch {
-	case s.in.Buffered() == 0 || name == "AUTH":
+	case s.in.Buffered() == 0 || name == "AUTH" || name == "BDAT":
 	case name == "STARTTLS": // they are dealt with when TLS begins
 	case c.last:
 		s.violation("octets behind %s, which must be the last of its group (RFC 2920, Section 3.1)", name)
@@ -131,16 +138,18 @@ func (s *session) answer(c *command) {
 	refusal := s.malformed(c)
 	switch {
 	case refusal != nil:
-		s.reply(*refusal)
+		s.reply(s.inVoice(c.name, *refusal))
 		if c.name == "AUTH" {
 			s.tried = true
 			s.rec.auth("", "", refusal.code)
 		}
+	case c.name == "BDAT" && s.srv.opts.has("CHUNKING"):
+		s.bdat(c.argument)
 	case s.turnedAway && c.name != "QUIT":
 		s.reply(badSequence("No service here")) // RFC 5321, Section 3.1
 	case c.name == "AUTH":
 		s.auth(c.argument)
-	case !c.known:
+	case !c.known || c.name == "BDAT":
 		s.reply(unknown(c.name))
 	case c.lone && c.argument != "":
 		s.reply(syntaxError(c.name + " takes no argument"))
@@ -152,8 +161,11 @@ func (s *session) answer(c *command) {
 // malformed returns the reply to a line that is no command, whatever its verb.
 func (s *session) malformed(c *command) *reply {
 	limit := maxCommand
-	if c.name == "MAIL" {
+	switch {
+	case c.name == "MAIL":
 		limit = maxMail
+	case c.name == "RCPT" && s.srv.opts.has("DSN"):
+		limit = maxRcpt
 	}
 	switch {
 	case c.long || len(c.line)+len("\r\n") > limit:
@@ -166,6 +178,7 @@ func (s *session) malformed(c *command) *reply {
 		s.violation("bare CR or LF in a command (RFC 5321, Section 2.3.8)")
 		return &reply{500, "5.5.2", []string{"Bare CR or LF"}, nil}
 	case !isPlain(c.line):
+		s.violation("control character in a command (RFC 5321, Section 4.1.2)")
 		return &reply{501, "5.5.2", []string{"Control character in a command"}, nil}
 	case !isASCII(string(c.line)) && !c.eightBit:
 		s.violation("octet above 127 in a command (RFC 5321, Section 2.4)")

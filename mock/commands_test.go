@@ -17,7 +17,10 @@ const ready = `
 	S: 250-8BITMIME
 	S: 250-SIZE 1000
 	S: 250-SMTPUTF8
-	S: 250 ENHANCEDSTATUSCODES
+	S: 250-ENHANCEDSTATUSCODES
+	S: 250-CHUNKING
+	S: 250-BINARYMIME
+	S: 250 DSN
 	`
 
 func TestCommands(t *testing.T) {
@@ -95,7 +98,7 @@ func TestCommands(t *testing.T) {
 			S: 552 5.3.4 Message too big
 			C: MAIL FROM:<a@example.test> SIZE=-1
 			S: 501 5.5.4 Bad value of SIZE
-			C: MAIL FROM:<a@example.test> BODY=BINARYMIME
+			C: MAIL FROM:<a@example.test> BODY=9BIT
 			S: 501 5.5.4 Bad value of BODY
 			C: MAIL FROM:<a@example.test> SMTPUTF8=1
 			S: 501 5.5.4 Bad value of SMTPUTF8
@@ -107,7 +110,7 @@ func TestCommands(t *testing.T) {
 			S: 250 2.0.0 Reset
 			C: MAIL FROM:<a@example.test> SIZE=1 SIZE=1
 			S: 501 5.5.4 Bad parameter
-			C: MAIL FROM:<a@example.test> RET=FULL
+			C: MAIL FROM:<a@example.test> X=FULL
 			S: 555 5.5.4 Parameter not recognized
 			C: MAIL FROM:<a@example.test>SIZE=1
 			S: 501 5.5.4 Syntax: MAIL FROM:<address> [parameters]
@@ -115,7 +118,7 @@ func TestCommands(t *testing.T) {
 			S: 501 5.5.4 Syntax: MAIL FROM:<address> [parameters]
 			C: MAIL FROM:<a@example.test>
 			S: 250 2.1.0 Sender ok
-			C: RCPT TO:<b@example.test> NOTIFY=NEVER
+			C: RCPT TO:<b@example.test> X=NEVER
 			S: 555 5.5.4 Parameter not recognized
 			C: RCPT TO:<>
 			S: 501 5.5.4 Syntax: RCPT TO:<address>
@@ -146,7 +149,7 @@ func TestCommands(t *testing.T) {
 		{"other commands", ready + `
 			C: HELP
 			S: 214-2.0.0 Commands are
-			S: 214 2.0.0 EHLO HELO STARTTLS AUTH MAIL RCPT DATA RSET NOOP VRFY HELP QUIT
+			S: 214 2.0.0 EHLO HELO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT
 			C: VRFY someone
 			S: 252 2.5.0 Not verified; send mail to find out
 			C: VRFY
@@ -167,6 +170,7 @@ func TestCommands(t *testing.T) {
 				"\n\tC: NOOP é\n\tS: 501 5.5.2 Octet above 127" +
 				"\n\tC: NOOP a\rb\n\tS: 500 5.5.2 Bare CR or LF",
 			[]string{
+				"control character in a command (RFC 5321, Section 4.1.2)",
 				"octet above 127 in a command (RFC 5321, Section 2.4)",
 				"bare CR or LF in a command (RFC 5321, Section 2.3.8)",
 			},

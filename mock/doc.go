@@ -41,6 +41,27 @@
 // AuthorityOptions.Dialect: as Google does, by an error challenge and then 535,
 // or as Microsoft does, by 535 alone.
 //
+// The authority answers to introspection (RFC 7662), revocation (RFC 7009) and
+// discovery (RFC 8414), too. With AuthorityOptions.RotateRefresh a refresh token
+// is good for one use, and a second use ends its whole family.
+// [Authority.Inject] lets requests go wrong:
+//
+//	authority.Inject(mock.AuthorityFault{Times: 2, Status: 503, RetryAfter: time.Minute})
+//	authority.Inject(mock.AuthorityFault{Grant: "refresh_token", Error: "invalid_grant"})
+//	authority.Inject(mock.AuthorityFault{HTML: true})                                       // a sign-in portal
+//	authority.Inject(mock.AuthorityFault{Fields: map[string]any{"expires_in": nil}})        // no expiry
+//
+// # Known services
+//
+// [Gmail] and [Microsoft365] return the options of servers that behave as those
+// services are known to, by the profiles that configure clients. A [Condition] is
+// what is wrong with the account:
+//
+//	srv := mock.Start(t, mock.Microsoft365(authority, mock.SMTPAuthDisabled))
+//
+// They keep to limits, as of connections and of messages a minute; [Limits] are
+// for any server.
+//
 // # Faults
 //
 // A server behaves until told otherwise, at a point of the dialogue:
@@ -51,19 +72,96 @@
 //	}}
 //
 // [At] lists the points. A fault takes the place of what the server would do, or
-// comes [Point.Before] or [Point.After] it. Its actions are [Reply], [Raw],
-// [NoReply], [Delay], [Stall], [Drop], [Reset] and [InjectAfter220]. Some that
-// need no action of their own:
+// comes [Point.Before] or [Point.After] it. Its actions:
 //
-//	At("RCPT").Do(Raw([]byte("250-ok\r\n550 no\r\n")))                  // codes that differ
-//	At("NOOP").After().Do(Reply(250, "", "unsolicited"))                // a reply too many
-//	At("MAIL").Do(Raw([]byte("25")), Drop())                            // half a reply
+//   - what is said: [Reply], [MixedCodes], [Raw], [NoReply], [Extra],
+//     [Unsolicited], [Endless], [Flood], [Garbage], [InjectAfter220];
+//   - in what manner: [Drip], [Split], [DropMid];
+//   - what is done besides: [Delay], [Stall], [Swallow], [Drop], [Reset],
+//     [HalfClose], [FailHandshake].
+//
+// Some faults are made of more than one:
+//
 //	At("CONNECT").Do(Reply(421, "4.3.2", "busy"), Drop())               // turned away
 //	At("AUTH").Do(Reply(235, "2.7.0", "welcome"))                       // success too early
 //	At("DATA").After().Do(Stall())                                      // content is not read
+//	At("DATA").After().Do(Swallow(1000), Reset())                       // cut off within content
+//	At("NOOP").After().Do(Delay(time.Minute), Reply(421, "", "idle"))   // unasked, later
+//	At("TLS").Do(Stall())                                               // no handshake
+//	At("TLS").Do(Reply(220, "", "hello"))                               // plain text instead
+//	At("ANY").Do(Split())                                               // octet by octet
+//
+// [Chaos] chooses faults by a seed, and the transcript tells the seed.
+// Options.Defects gives the server a defect that servers were shipped with.
 //
 // Options.Without takes service extensions away, so that STARTTLS is stripped or
 // PIPELINING missing; Options.Capabilities lets EHLO say what is not true.
+//
+// # Scripts
+//
+// A server may follow a script instead of behaving: it says what the script
+// says, and wants to hear what the script wants, octet for octet. A [Step] is
+// one or the other, or made of steps:
+//
+//	srv := mock.Start(t, mock.Options{Script: mock.Seq(
+//		mock.Hello("PIPELINING"),
+//		mock.Group(mock.Envelope("from@example.com", "to@example.com"), mock.Expect("DATA")),
+//		mock.Send("354 Go ahead"),
+//		mock.ExpectContent(mock.Containing("Subject: hello")),
+//		mock.Reply(451, "4.3.0", "try again"),
+//		mock.Bye(),
+//	)})
+//
+// Where the client leaves the script, it is cut off, and the test fails with the
+// step's number, file and line, what was wanted and what came, the last lines of
+// the dialogue, and the steps that were never reached. The test fails also if the
+// client says more than the steps read, leaves steps over, or connects once more
+// than the script is for; Options.Tolerate allows that. A program asks
+// [Server.Err].
+//
+// Actions of faults are steps too. A step waits a minute for the client; [Within]
+// changes that.
+//
+// # Dialogues
+//
+// A script may be a text file, which [DialogueFile] reads:
+//
+//	# A token that is no good.
+//	S: 220 mx.example.com ESMTP
+//	C~ EHLO *
+//	S: 250-mx.example.com
+//	S: 250 AUTH XOAUTH2
+//	C: AUTH XOAUTH2 b64(user=you@example.com^Aauth=Bearer ${token}^A^A)
+//	S: 535 5.7.8 Go away
+//	C: QUIT
+//	CLOSE
+//
+// Each line is one of these. Spaces at its end count.
+//
+//	S: text       the server says the line
+//	S "octets"    the server says the octets of the Go string, and no CRLF
+//	C: text       the client has to say the line, octet for octet
+//	C~ pattern    the client has to say a line like that; * stands for anything,
+//	              \* for the asterisk, \\ for the backslash
+//	...           lines of the client are skipped up to the one that comes next
+//	CONTENT       the client has to send content up to the line of one dot, which
+//	              has to be as the lines behind it say, if there are any:
+//	              "| text", "|~ pattern", "|" (empty), "|..." (any lines)
+//	TLS           TLS begins
+//	GROUP, END    the client has to send what is between them in one group, before
+//	              it is given a reply
+//	OPTIONAL, END what is between them may come, if the first line of it does
+//	NOTHING       the client must have said nothing more; see [ExpectNothing]
+//	EOF           the client has to end the connection
+//	CLOSE, RESET  the server ends the connection, or breaks it; see [Reset]
+//	DELAY 5s      the server waits
+//	STALL         the server does no more until it is closed
+//	CONNECT       here begins the dialogue of the next connection
+//	# comment     nothing
+//
+// At the end of a line, b64(text) is the text in base64. In it, ^A is the octet
+// 1, ^@ is NUL and so on; \^ is the caret and \\ the backslash. ${name} is a
+// value given to [DialogueFile].
 //
 // # Time
 //
@@ -99,11 +197,22 @@
 //
 // A [Transcript] holds none. It is redacted by the state of the dialogue, not by
 // looking for secrets: what belongs to AUTH is replaced by its length, and so is
-// anything behind AUTH that is no known command.
+// anything behind AUTH that is no known command. It has three forms: text, which
+// names no times, [Transcript.JSON], and [Transcript.Golden], which compares it
+// with a file.
+//
+// # Sources
+//
+// The server goes by RFC 5321 and RFC 6409, and by RFC 1870 (SIZE), RFC 2034
+// (ENHANCEDSTATUSCODES), RFC 2920 (PIPELINING), RFC 3030 (CHUNKING, BINARYMIME),
+// RFC 3207 (STARTTLS), RFC 3461 (DSN), RFC 4954 (AUTH), RFC 6152 (8BITMIME), RFC
+// 6531 (SMTPUTF8) and RFC 8689 (REQUIRETLS); content is text as RFC 2045 defines
+// it. Certificates are named as in RFC 9525, refresh tokens rotate as in RFC 9700.
 //
 // # Bounds
 //
 // Whatever a client does, a connection takes a bounded amount of memory, and so
-// do the records: see [Server.Forget]. A connection has no time limit; Close
-// ends it. Everything listens on loopback or in memory.
+// do the records: see [Server.Forget]. Options.IdleLimit bounds how long a client
+// may keep the server waiting; without it, Close ends a connection. Everything listens on
+// loopback or in memory.
 package mock

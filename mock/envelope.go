@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -14,6 +15,10 @@ type transaction struct {
 	to         []string
 	utf8       bool // SMTPUTF8
 	eightBit   bool // BODY=8BITMIME
+	binary     bool // BODY=BINARYMIME
+
+	toParameters [][]string // of each of to
+	chunked      *chunks    // nil before BDAT
 }
 
 // mail implements MAIL (RFC 5321, Section 4.1.1.2).
@@ -55,39 +60,56 @@ func (s *session) mail(argument string) reply {
 // mailParameter takes one parameter of MAIL. Those that EHLO did not offer are
 // unknown (RFC 5321, Section 4.1.1.11).
 func (s *session) mailParameter(tx *transaction, p parameter) *reply {
-	unknown := reply{555, "5.5.4", []string{"Parameter not recognized"}, nil}
 	bad := syntaxError("Bad value of " + p.keyword)
-	has := func(extension string) bool { return s.extended && s.srv.opts.has(extension) }
-	switch {
+	valid, known := true, true
+	switch has := s.offers; {
 	case p.keyword == "SIZE" && has("SIZE"):
 		size, err := strconv.ParseUint(p.value, 10, 64)
-		if err != nil || len(p.value) > 20 {
-			return &bad
-		}
-		if size > uint64(s.srv.opts.MaxSize) {
+		valid = (err == nil || errors.Is(err, strconv.ErrRange)) && len(p.value) <= 20
+		if valid && size > uint64(s.srv.opts.MaxSize) {
 			return &reply{552, "5.3.4", []string{"Message too big"}, nil} // RFC 1870, Section 6.1
 		}
 	case p.keyword == "BODY" && has("8BITMIME"):
-		switch strings.ToUpper(p.value) {
-		case "7BIT":
-		case "8BITMIME":
-			tx.eightBit = true
-		default:
-			return &bad
-		}
+		valid = tx.body(p.value, has("BINARYMIME") && has("CHUNKING"))
 	case p.keyword == "SMTPUTF8" && has("SMTPUTF8"):
-		if p.valued {
-			return &bad
-		}
+		valid = !p.valued
 		tx.utf8, tx.eightBit = true, true
 	case p.keyword == "AUTH" && has("AUTH"): // RFC 4954, Section 5
-		if _, err := wire.DecodeXtext(p.value); err != nil || p.value == "" {
-			return &bad
-		}
+		_, err := wire.DecodeXtext(p.value)
+		valid = err == nil && p.value != ""
+	case p.keyword == "REQUIRETLS" && has("REQUIRETLS") && s.tls != nil: // RFC 8689, Section 2
+		valid = !p.valued
+	case has("DSN"):
+		valid, known = dsnMail(p)
 	default:
-		return &unknown
+		known = false
+	}
+	switch {
+	case !known:
+		return &reply{555, "5.5.4", []string{"Parameter not recognized"}, nil}
+	case !valid:
+		return &bad
 	}
 	return nil
+}
+
+// offers reports whether the client may use a service extension: it must have
+// said EHLO.
+func (s *session) offers(extension string) bool { return s.extended && s.srv.opts.has(extension) }
+
+// body takes the value of BODY (RFC 6152; RFC 3030, Section 3).
+func (tx *transaction) body(value string, binary bool) bool {
+	switch strings.ToUpper(value) {
+	case "7BIT":
+	case "8BITMIME":
+		tx.eightBit = true
+	case "BINARYMIME":
+		tx.eightBit, tx.binary = true, true
+		return binary
+	default:
+		return false
+	}
+	return true
 }
 
 // rcpt implements RCPT (RFC 5321, Section 4.1.1.3).
@@ -103,8 +125,16 @@ func (s *session) rcpt(argument string) reply {
 	if refusal != nil {
 		return *refusal
 	}
-	if len(parameters) > 0 {
-		return reply{555, "5.5.4", []string{"Parameter not recognized"}, nil}
+	var texts []string
+	for _, p := range parameters {
+		valid, known := dsnRcpt(p)
+		switch {
+		case !known || !s.offers("DSN"):
+			return reply{555, "5.5.4", []string{"Parameter not recognized"}, nil}
+		case !valid:
+			return syntaxError("Bad value of " + p.keyword)
+		}
+		texts = append(texts, p.text)
 	}
 	if refusal := checkAddress(path, s.tx.utf8, "5.1.3"); refusal != nil {
 		return *refusal
@@ -112,7 +142,7 @@ func (s *session) rcpt(argument string) reply {
 	if len(s.tx.to) >= s.srv.opts.MaxRecipients {
 		return reply{452, "4.5.3", []string{"Too many recipients"}, nil} // RFC 5321, Section 4.5.3.1.10
 	}
-	s.tx.to = append(s.tx.to, path)
+	s.tx.to, s.tx.toParameters = append(s.tx.to, path), append(s.tx.toParameters, texts)
 	return reply{250, "2.1.5", []string{"Recipient ok"}, nil}
 }
 

@@ -3,6 +3,7 @@ package mock_test
 import (
 	"errors"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -17,7 +18,7 @@ import (
 func plain(faults ...mock.Fault) mock.Options {
 	return mock.Options{
 		Network: mock.InMemory, TLS: mock.NoTLS, Faults: faults,
-		Without: []string{"8BITMIME", "SIZE", "SMTPUTF8", "ENHANCEDSTATUSCODES"},
+		Without: []string{"8BITMIME", "SIZE", "SMTPUTF8", "CHUNKING", "DSN", "REQUIRETLS", "ENHANCEDSTATUSCODES"},
 	}
 }
 
@@ -281,27 +282,38 @@ func TestBadOptions(t *testing.T) {
 		want string
 	}{
 		{"zero fault", plain(mock.Fault{}), "mock: Options.Faults[0]: no point"},
-		{"unknown point", plain(mock.At("NOOP").Do(mock.Drop()), mock.At("TURN").Do(mock.Drop())), `mock: Options.Faults[1]: unknown point "TURN": points are CONNECT, EHLO`},
+		{"unknown point", plain(mock.At("NOOP").Do(mock.Drop()), mock.At("TURN").Do(mock.Drop())), `mock: Options.Faults[1]: unknown point "TURN": points are CONNECT, TLS, EHLO`},
 		{"unknown round", plain(mock.At("AUTH/1").Do(mock.Drop())), `mock: Options.Faults[0]: unknown point "AUTH/1": rounds are AUTH, AUTH/2`},
 		{"negative", plain(mock.At("NOOP").Nth(-1).Do(mock.Drop())), "mock: Options.Faults[0]: point NOOP: Nth and Conn count from 1"},
 		{"no action", plain(mock.At("NOOP").Do()), "mock: Options.Faults[0]: point NOOP: no action"},
+		{"manner of nothing", plain(mock.At("NOOP").After().Do(mock.Drip(1, 1))), "mock: Options.Faults[0]: point NOOP: nothing is sent in that manner"},
+		{"at the wrong point", plain(mock.At("RCPT").Do(mock.FailHandshake())), "mock: Options.Faults[0]: point RCPT: FailHandshake happens at TLS only"},
+		{"probability", plain(mock.Chaos(1, 1.5, mock.Drop())), "mock: Options.Faults[0]: point ANY: a probability of 1.5 is not above 0"},
+		{"no codes", plain(mock.At("NOOP").Do(mock.MixedCodes())), "mock: Options.Faults[0]: point NOOP: zero Action"},
+		{"defect", mock.Options{Defects: []mock.Defect{0}}, "mock: Options.Defects[0] is unknown"},
 		{"zero action", plain(mock.At("NOOP").Do(mock.Action{})), "mock: Options.Faults[0]: point NOOP: zero Action"},
 		{"mechanism", mock.Options{Mechanisms: []string{"NTLM"}}, `mock: Options.Mechanisms names "NTLM", which the registry does not have`},
-		{"extension", mock.Options{Without: []string{"CHUNKING"}}, `mock: Options.Without names "CHUNKING", which is none of PIPELINING`},
+		{"extension", mock.Options{Without: []string{"XCLIENT"}}, `mock: Options.Without names "XCLIENT", which is none of PIPELINING`},
 		{"host name", mock.Options{Hostname: "a b"}, `mock: Options.Hostname "a b" is no host name`},
 		{"network", mock.Options{Network: 7}, "mock: unknown Options.Network"},
-		{"certificate", mock.Options{Certificate: 7}, "mock: unknown Options.Certificate"},
+		{"certificate", mock.Options{Certificate: 70}, "mock: unknown Options.Certificate"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if _, err := mock.New(test.o); err == nil || !strings.HasPrefix(err.Error(), test.want) {
+			// Where the fault was made is part of the error.
+			place := regexp.MustCompile(` \(fault_test\.go:\d+\)`)
+			_, err := mock.New(test.o)
+			if err == nil || !strings.HasPrefix(place.ReplaceAllString(err.Error(), ""), test.want) {
 				t.Errorf("got %v, want %s", err, test.want)
+			}
+			if strings.Contains(test.want, ": point ") && !place.MatchString(err.Error()) {
+				t.Errorf("%v does not say where", err)
 			}
 			tb := new(fakeTB)
 			func() {
 				defer func() { recover() }() // it has no FailNow
 				mock.Start(tb, test.o)
 			}()
-			if len(tb.errors) != 1 || !strings.HasPrefix(tb.errors[0], test.want) {
+			if len(tb.errors) != 1 || !strings.HasPrefix(place.ReplaceAllString(tb.errors[0], ""), test.want) {
 				t.Errorf("the test was told %q", tb.errors)
 			}
 		})

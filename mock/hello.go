@@ -46,6 +46,9 @@ func (s *session) capabilities() []string {
 			continue
 		case extension == "SIZE":
 			extension = fmt.Sprintf("SIZE %d", s.srv.opts.MaxSize)
+		case extension == "BINARYMIME" && !s.srv.opts.has("CHUNKING"), // RFC 3030, Section 3
+			extension == "REQUIRETLS" && s.tls == nil: // RFC 8689, Section 2
+			continue
 		case extension == "STARTTLS" && !s.offersSTARTTLS():
 			continue
 		case extension == "AUTH":
@@ -114,7 +117,7 @@ func (s *session) vrfy(argument string) reply {
 }
 
 func (s *session) help(string) reply {
-	return reply{214, "2.0.0", []string{"Commands are", "EHLO HELO STARTTLS AUTH MAIL RCPT DATA RSET NOOP VRFY HELP QUIT"}, nil}
+	return reply{214, "2.0.0", []string{"Commands are", "EHLO HELO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT"}, nil}
 }
 
 func (s *session) quit(string) reply {

@@ -169,8 +169,14 @@ func TestWaitMessages(t *testing.T) {
 func TestNothingLeft(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for _, network := range []mock.Network{mock.Loopback, mock.InMemory} {
-		for _, sent := range []string{"", "EHLO client.test\r\nAUTH PLAIN\r\n", "HELO client.test\r\nMAIL FROM:<>\r\nRCPT TO:<b@example.test>\r\nDATA\r\nx", "STARTTLS\r\n", "NOOP\r\n"} {
-			srv, err := mock.New(mock.Options{Network: network, InsecureAuth: true, Faults: []mock.Fault{mock.At("NOOP").Do(mock.Stall())}})
+		for _, sent := range []string{"", "EHLO client.test\r\nAUTH PLAIN\r\n", "HELO client.test\r\nMAIL FROM:<>\r\nRCPT TO:<b@example.test>\r\nDATA\r\nx", "STARTTLS\r\n", "NOOP\r\n", "VRFY x\r\n", "HELP\r\n", "RSET\r\n", "BDAT 10\r\nx", "EHLO client.test\r\nMAIL FROM:<>\r\nRCPT TO:<b@example.test>\r\nDATA\r\nx"} {
+			srv, err := mock.New(mock.Options{Network: network, InsecureAuth: true, Faults: []mock.Fault{
+				mock.At("NOOP").Do(mock.Stall()),
+				mock.At("VRFY").Do(mock.Endless("250-x", 0)),
+				mock.At("HELP").Do(mock.HalfClose()),
+				mock.At("RSET").Do(mock.Drip(1, time.Hour)),
+				mock.At("DATA").After().Do(mock.Swallow(1 << 40)),
+			}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -28,6 +28,8 @@ type journal struct {
 	stored   int64         // octets of content
 	changed  chan struct{} // closed when a message comes
 
+	onLine func(Line) // nil: nobody listens
+
 	lines atomic.Int64 // octets of lines and commands that are remembered
 }
 
@@ -78,6 +80,10 @@ func (j *journal) allMessages() []Message {
 	for i := range messages { // what they point to never changes, until now
 		m := &messages[i]
 		m.Parameters, m.To, m.Data = slices.Clone(m.Parameters), slices.Clone(m.To), bytes.Clone(m.Data)
+		m.ToParameters = slices.Clone(m.ToParameters)
+		for i, parameters := range m.ToParameters {
+			m.ToParameters[i] = slices.Clone(parameters)
+		}
 	}
 	return messages
 }

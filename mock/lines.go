@@ -9,7 +9,8 @@ import (
 // Limits of what the client sends, in octets, CRLF included.
 const (
 	maxCommand  = 512              // RFC 5321, Section 4.5.3.1.4
-	maxMail     = maxCommand + 553 // what SIZE, BODY, AUTH and SMTPUTF8 add to it
+	maxMail     = maxCommand + 680 // what SIZE, BODY, AUTH, SMTPUTF8, RET, ENVID and REQUIRETLS add to it
+	maxRcpt     = 1036             // RFC 3461, Section 5.4: with NOTIFY and ORCPT
 	maxResponse = 12288 + 2        // RFC 4954, Section 4
 	maxText     = 1000             // RFC 5321, Section 4.5.3.1.6
 	maxEndless  = 1 << 20          // a line that is longer ends the connection
@@ -21,6 +22,7 @@ var errEndless = errors.New("line without end")
 // line. Of a long line, the result holds maxResponse octets and more says so.
 // The result is good until the next call.
 func (s *session) readLine() (line []byte, more bool, err error) {
+	s.startClock()
 	s.line = s.line[:0]
 	total, last := 0, byte(0)
 	for {
@@ -54,6 +56,7 @@ type lineCheck struct {
 	bare    bool // there was a bare CR or LF
 	long    bool // there was a line of more than 1000 octets
 	nonText bool // there was an octet above 127
+	nul     bool // there was a NUL
 }
 
 // Write checks p and never fails.
@@ -88,6 +91,7 @@ func (c *lineCheck) piece(p []byte, ended bool) {
 		c.bare = c.bare || !c.cr
 		c.cr, c.octets = false, 0
 	}
+	c.nul = c.nul || bytes.IndexByte(text, 0) >= 0
 	if !c.nonText {
 		c.nonText = bytes.IndexFunc(text, func(r rune) bool { return r > 127 }) >= 0
 	}

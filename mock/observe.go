@@ -13,7 +13,11 @@ type Message struct {
 	From       string   // the reverse path, without brackets
 	Parameters []string // of MAIL, as the client wrote them
 	To         []string // the accepted recipients, without brackets
-	Data       []byte   // the content as sent, without the coding of DATA
+
+	// ToParameters are those of RCPT, one list for each of To.
+	ToParameters [][]string
+
+	Data []byte // the content as sent, without the coding of DATA
 
 	Mechanism string // by which the client had signed in, "" if it had not
 	User      string // the authentication identity
@@ -30,6 +34,10 @@ type Session struct {
 	ID   int  // counts connections, from 1
 	Open bool // it was not over when it was asked about
 	TLS  bool
+
+	// ClientCertificate is the common name in the certificate that the client
+	// showed, "" if it showed none.
+	ClientCertificate string
 
 	Commands   []Command
 	Auths      []Auth

@@ -1,10 +1,12 @@
 package mock
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/seed-55a66e92/postern/sasl"
 )
@@ -15,6 +17,11 @@ import (
 type Options struct {
 	// Network is where the server listens. Zero means [Loopback].
 	Network Network
+
+	// Listen is the address and port of a server on [Loopback], such as
+	// "127.0.0.1:2525" or "[::1]:2525"; port 0 is one that is free. Other
+	// addresses than loopback's are refused. Zero means "127.0.0.1:0".
+	Listen string
 
 	// Window is how many octets the in-memory network holds in each direction
 	// before a write waits for the reader. Zero means 64 KiB.
@@ -34,6 +41,11 @@ type Options struct {
 
 	// Certificate is what the server shows. Zero means [Good].
 	Certificate Certificate
+
+	// ClientAuth says whether clients are asked for a certificate, or have to show
+	// one. The mock's authority is trusted to sign them; see
+	// [Server.ClientCertificate]. Zero means that they are not asked.
+	ClientAuth tls.ClientAuthType
 
 	// Users maps user names to passwords. If Users, Tokens and Directory are all
 	// nil, there is one user, "user" with the password "secret".
@@ -70,10 +82,18 @@ type Options struct {
 	// MaxRecipients is how many recipients a message may have. Zero means 1000.
 	MaxRecipients int
 
+	// Limits are what an account may ask of the server. Zero means that there are
+	// none.
+	Limits Limits
+
+	// Conditions are what is wrong with the account of a [Gmail] or
+	// [Microsoft365]. Zero means nothing.
+	Conditions []Condition
+
 	// Without names service extensions that the server does not have: it neither
 	// lists nor obeys them. Zero means that it has PIPELINING, 8BITMIME, SIZE,
-	// SMTPUTF8, ENHANCEDSTATUSCODES and, as the other fields say, STARTTLS and
-	// AUTH.
+	// SMTPUTF8, ENHANCEDSTATUSCODES, CHUNKING, BINARYMIME, DSN, REQUIRETLS (under
+	// TLS) and, as the other fields say, STARTTLS and AUTH.
 	Without []string
 
 	// Capabilities changes what EHLO lists, true or not. Zero means the truth.
@@ -82,9 +102,38 @@ type Options struct {
 	// Faults are what goes wrong, and where; see [At]. Zero means nothing.
 	Faults []Fault
 
+	// Defects are faults of the server itself that some servers were shipped
+	// with. Zero means none.
+	Defects []Defect
+
+	// IdleLimit is how long a client may take over a command, a piece of content,
+	// a handshake or the reading of replies. After it, a client that owes a
+	// command is told 421 4.4.2 (RFC 5321, Section 4.5.3.2.7 suggests 5 minutes),
+	// and the connection ends. Zero means for ever.
+	IdleLimit time.Duration
+
+	// Script is what the server says, and what it wants to hear, step by step;
+	// see [Step]. It is for one connection, or for several with [Conns]. The
+	// client that says something else is cut off, and that fails the test of
+	// [Start]; see also [Server.Err]. Behind the last step, the server waits for
+	// the client to end the connection. Of the other options, those about
+	// network, names, certificate and TLS apply. Nil means no script: the server
+	// behaves.
+	Script Step
+
+	// Tolerate is what a script lets pass at its end. Zero means nothing.
+	Tolerate Tolerance
+
 	// Strict makes a server of [Start] fail the test for each violation of the
 	// protocol by a client. Zero means that violations are recorded only.
 	Strict bool
+
+	// OnLine is told of each line of the transcript when it is said, redacted as it
+	// is there. It is called on the connection's time, and by several connections
+	// at once. Nil means that nobody is told.
+	OnLine func(Line)
+
+	persona *persona // whose manners it has, nil for its own
 }
 
 // Network is where a server listens.
@@ -128,7 +177,8 @@ const (
 
 // extensions are the keywords that Without may name.
 var extensions = [...]string{
-	"PIPELINING", "8BITMIME", "SIZE", "SMTPUTF8", "ENHANCEDSTATUSCODES", "STARTTLS", "AUTH",
+	"PIPELINING", "8BITMIME", "SIZE", "SMTPUTF8", "ENHANCEDSTATUSCODES",
+	"CHUNKING", "BINARYMIME", "DSN", "REQUIRETLS", "STARTTLS", "AUTH",
 }
 
 // withDefaults returns o with its zero fields filled in, and checked.
@@ -159,10 +209,20 @@ func (o Options) withDefaults() (Options, error) {
 			return o, fmt.Errorf("mock: Options.Without names %q, which is none of %s", name, strings.Join(extensions[:], ", "))
 		}
 	}
-	for i, f := range o.Faults {
-		if err := f.check(); err != nil {
-			return o, fmt.Errorf("mock: Options.Faults[%d]: %w", i, err)
-		}
+	if err := checkLoopback("Options.Listen", o.Network, o.Listen); err != nil {
+		return o, err
+	}
+	if err := o.checkConditions(); err != nil {
+		return o, err
+	}
+	if err := o.checkScript(); err != nil {
+		return o, err
+	}
+	if err := checkFaults(o.Faults); err != nil {
+		return o, err
+	}
+	if err := o.checkDefects(); err != nil {
+		return o, err
 	}
 	return o, o.checkMechanisms()
 }

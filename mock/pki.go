@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -31,6 +33,14 @@ const (
 	// UnknownCA is for the right names, signed by an authority that nobody
 	// trusts.
 	UnknownCA
+	// NotYetValid is Good, but will be valid from 2089 only.
+	NotYetValid
+	// Wildcard is Good, with the first label of each name replaced by "*". Names of
+	// one label and addresses stay as they are.
+	Wildcard
+	// CommonNameOnly has the right name where clients must not look for it: in the
+	// subject, not among the alternative names (RFC 9525, Section 2).
+	CommonNameOnly
 )
 
 // Certificates are valid from 1990 to 2090, because the clock of a
@@ -70,20 +80,25 @@ func newCertificate(kind Certificate, names []string) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	template := &x509.Certificate{
-		NotBefore:   validFrom,
-		NotAfter:    validUntil,
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	names = append(names, "localhost", "127.0.0.1", "::1")
+	template := newTemplate(x509.ExtKeyUsageServerAuth)
+	names = append(slices.Clone(names), "localhost", "127.0.0.1", "::1")
+	template.Subject.CommonName = names[0]
 	parent := &issuer
 	switch kind {
 	case Good:
 	case Expired:
 		template.NotAfter = validFrom.AddDate(1, 0, 0)
+	case NotYetValid:
+		template.NotBefore = validUntil.AddDate(-1, 0, 0)
 	case WrongName:
 		names = []string{"wrong-name.test"}
+		template.Subject.CommonName = names[0]
+	case Wildcard:
+		for i, name := range names {
+			names[i] = wildcard(name)
+		}
+	case CommonNameOnly:
+		names = nil
 	case SelfSigned:
 		parent = nil
 	case UnknownCA:
@@ -95,7 +110,6 @@ func newCertificate(kind Certificate, names []string) (tls.Certificate, error) {
 	default:
 		return tls.Certificate{}, errors.New("mock: unknown Options.Certificate")
 	}
-	template.Subject.CommonName = names[0]
 	for _, name := range names {
 		if ip := net.ParseIP(name); ip != nil {
 			template.IPAddresses = append(template.IPAddresses, ip)
@@ -103,6 +117,45 @@ func newCertificate(kind Certificate, names []string) (tls.Certificate, error) {
 			template.DNSNames = append(template.DNSNames, name)
 		}
 	}
+	return keyPair(template, parent)
+}
+
+func newTemplate(usage x509.ExtKeyUsage) *x509.Certificate {
+	return &x509.Certificate{
+		NotBefore:   validFrom,
+		NotAfter:    validUntil,
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{usage},
+	}
+}
+
+// wildcard returns a name with its first label replaced (RFC 9525, Section 6.3).
+func wildcard(name string) string {
+	_, rest, dotted := strings.Cut(name, ".")
+	if !dotted || net.ParseIP(name) != nil {
+		return name
+	}
+	return "*." + rest
+}
+
+// ClientCertificate returns a new certificate for a client, signed by the mock's
+// authority, with the user's name as its common name; one "@" makes it an address
+// of mail in the certificate as well. See Options.ClientAuth.
+func (s *Server) ClientCertificate(user string) (tls.Certificate, error) {
+	issuer, err := mockCA()
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := newTemplate(x509.ExtKeyUsageClientAuth)
+	template.Subject.CommonName = user
+	if isASCII(user) && strings.Count(user, "@") == 1 {
+		template.EmailAddresses = []string{user}
+	}
+	return keyPair(template, &issuer)
+}
+
+// keyPair returns a certificate together with its key.
+func keyPair(template *x509.Certificate, parent *ca) (tls.Certificate, error) {
 	cert, key, err := sign(template, parent)
 	if err != nil {
 		return tls.Certificate{}, err

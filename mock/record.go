@@ -70,11 +70,16 @@ func (r *record) room(text string) bool {
 
 // line adds a line to the transcript.
 func (r *record) line(from Side, text string) {
+	var line Line
 	r.update(func(s *Session) {
+		line = Line{s.ID, time.Since(r.start), from, text}
 		if len(s.Transcript) < maxRecorded && r.room(text) {
-			s.Transcript = append(s.Transcript, Line{s.ID, time.Since(r.start), from, text})
+			s.Transcript = append(s.Transcript, line)
 		}
 	})
+	if r.journal.onLine != nil {
+		r.journal.onLine(line)
+	}
 }
 
 // command adds a command, which the replies to come answer.

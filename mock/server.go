@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -18,6 +19,8 @@ type Server struct {
 	listener listener
 	cert     tls.Certificate
 	journal  journal
+	script   *script // nil: it behaves
+	usage    usage
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -48,6 +51,7 @@ func Start(t TB, o Options) *Server {
 	t.Cleanup(func() {
 		t.Helper()
 		s.Close() // closing a listener that nobody has closed does not fail
+		s.script.report(t)
 		s.journal.report(t, s.opts.Strict)
 	})
 	return s
@@ -74,12 +78,14 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := listen(o.Network, o.defaultAddr(), o.Window)
+	l, err := listen(o.Network, o.Listen, o.defaultAddr(), o.Window)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{opts: o, listener: l, cert: cert, conns: make(map[net.Conn]struct{}), left: make(chan struct{})}
 	s.journal.init()
+	s.journal.onLine = o.OnLine
+	s.script = newScript(o.Script, o.Tolerate)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.wg.Go(s.accept)
 	return s, nil
@@ -98,12 +104,14 @@ func (s *Server) Close() error {
 		s.wg.Wait()
 		return nil
 	}
+	s.script.linger()
 	s.cancel()
 	err := s.listener.Close()
 	for conn := range conns {
 		conn.Close() // its session sees the error
 	}
 	s.wg.Wait()
+	s.script.close()
 	s.journal.close()
 	return err
 }
@@ -192,6 +200,17 @@ func (s *Server) TLSConfig() *tls.Config {
 // is one for all servers of a process.
 func (s *Server) RootCAs() *x509.CertPool { return rootCAs() }
 
+// tlsConfig is the server's side of TLS.
+func (s *Server) tlsConfig() *tls.Config {
+	return &tls.Config{
+		Certificates: []tls.Certificate{s.cert},
+		ClientAuth:   s.opts.ClientAuth,
+		ClientCAs:    rootCAs(),
+		// A ticket would be one more write, and so count as a round trip.
+		SessionTicketsDisabled: true,
+	}
+}
+
 // CAPEM returns the authority of RootCAs in PEM, for other programs.
 func (s *Server) CAPEM() []byte { return caPEM() }
 
@@ -209,10 +228,10 @@ type listener interface {
 	dial(context.Context) (net.Conn, error)
 }
 
-func listen(n Network, memoryAddr string, window int) (listener, error) {
+func listen(n Network, addr, memoryAddr string, window int) (listener, error) {
 	switch n {
 	case Loopback:
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := net.Listen("tcp", cmp.Or(addr, "127.0.0.1:0"))
 		if err != nil {
 			return nil, fmt.Errorf("mock: %w", err)
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"time"
@@ -26,12 +27,14 @@ type session struct {
 	in   *bufio.Reader
 	out  bytes.Buffer // replies that wait for the input to be empty
 
-	line     []byte         // of the command being read
-	batch    int            // commands answered since out was empty
-	grouped  bool           // the latest command may stand within a group
-	occurred map[string]int // faults count by these
-	over     bool           // the connection is to be closed
-	last     int            // code of the latest reply, 0 if a fault sent none
+	line     []byte             // of the command being read
+	batch    int                // commands answered since out was empty
+	grouped  bool               // the latest command may stand within a group
+	occurred map[string]int     // faults count by these
+	dice     map[int]*rand.Rand // of faults that happen by chance
+	pace     *pace              // how the present answer is sent; nil: at once
+	over     bool               // the connection is to be closed
+	last     int                // code of the latest reply, 0 if a fault sent none
 
 	turnedAway bool   // the greeting was 554
 	hello      string // argument of EHLO or HELO; "" before
@@ -39,7 +42,9 @@ type session struct {
 	tried      bool   // there was an AUTH command
 	signedIn   signIn
 	tx         *transaction
-	accepted   int // messages
+	accepted   int       // messages
+	account    string    // that counts this connection, "" for none
+	began      time.Time // when the client connected
 }
 
 // A signIn is who has signed in; zero is nobody.
@@ -67,7 +72,7 @@ func newSession(srv *Server, conn net.Conn) *session {
 	return &session{
 		srv: srv, id: rec.session.ID, rec: rec,
 		raw: raw, conn: raw, in: bufio.NewReaderSize(raw, readBuffer),
-		occurred: make(map[string]int),
+		occurred: make(map[string]int), began: time.Now(),
 	}
 }
 
@@ -75,6 +80,10 @@ func newSession(srv *Server, conn net.Conn) *session {
 func (s *session) serve() {
 	defer s.close()
 	s.rec.command("CONNECT", "")
+	if s.srv.script != nil {
+		s.srv.script.play(s)
+		return
+	}
 	if s.srv.opts.TLS == ImplicitTLS && !s.handshake() {
 		return
 	}
@@ -90,27 +99,9 @@ func (s *session) serve() {
 
 func (s *session) close() {
 	s.raw.stop()
+	s.srv.usage.leave(s.account)
 	s.rec.end() // before the client can see the end
 	s.conn.Close()
-}
-
-// handshake makes the connection a TLS connection.
-func (s *session) handshake() bool {
-	conn := tls.Server(s.raw, &tls.Config{
-		Certificates: []tls.Certificate{s.srv.cert},
-		// A ticket would be one more write, and so count as a round trip.
-		SessionTicketsDisabled: true,
-	})
-	if err := conn.HandshakeContext(s.srv.ctx); err != nil {
-		s.fail(fmt.Errorf("TLS handshake: %w", err))
-		return false
-	}
-	state := conn.ConnectionState()
-	s.conn, s.tls = conn, &state
-	s.in.Reset(conn)
-	s.rec.line(FromMock, "TLS")
-	s.rec.update(func(r *Session) { r.TLS = true })
-	return true
 }
 
 // fail ends the session because the connection failed. That the client has gone
@@ -199,10 +190,42 @@ func (s *session) flush() {
 	if s.out.Len() == 0 {
 		return
 	}
-	_, err := s.conn.Write(s.out.Bytes())
+	err := s.write(s.out.Bytes())
 	s.out.Reset()
-	if err != nil {
+	switch {
+	case errors.Is(err, errCut):
+		s.over = true
+	case err != nil:
 		s.fail(err)
+	}
+}
+
+// write sends octets at once, at the pace of the present answer.
+func (s *session) write(octets []byte) error {
+	if limit := s.srv.opts.IdleLimit; limit > 0 {
+		s.conn.SetWriteDeadline(time.Now().Add(limit))
+	}
+	return s.pace.write(s.srv.ctx, s.conn, octets)
+}
+
+// closeWrite ends the direction to the client.
+func (s *session) closeWrite() error {
+	if conn, ok := s.conn.(*tls.Conn); ok {
+		if err := conn.CloseWrite(); err != nil {
+			return err
+		}
+	}
+	conn, ok := s.raw.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return conn.CloseWrite()
+}
+
+// startClock gives the client IdleLimit for what it is to send next.
+func (s *session) startClock() {
+	if limit := s.srv.opts.IdleLimit; limit > 0 {
+		s.conn.SetReadDeadline(time.Now().Add(limit))
 	}
 }
 
@@ -248,6 +271,7 @@ func (s *session) violation(format string, args ...any) { s.rec.violation(format
 // the server cannot know what the client dialled.
 func (s *session) saslConn() *sasl.Conn {
 	c := &sasl.Conn{Service: "smtp", TLS: s.tls}
+	c.ClientCert = s.tls != nil && len(s.tls.VerifiedChains) > 0
 	for _, m := range s.mechanisms() {
 		c.Offered = append(c.Offered, m.Name)
 	}

@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -41,6 +42,36 @@ func (t Transcript) String() string {
 		fmt.Fprintf(&b, "%c: %s\n", line.From, line.Text)
 	}
 	return b.String()
+}
+
+// MarshalText returns "C", "S" or "*".
+func (s Side) MarshalText() ([]byte, error) { return []byte{byte(s)}, nil }
+
+// MarshalJSON returns the line as an object with the members session, seconds
+// (since the connect), from ("C", "S" or "*") and text.
+func (l Line) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Session int     `json:"session"`
+		Seconds float64 `json:"seconds"`
+		From    Side    `json:"from"`
+		Text    string  `json:"text"`
+	}{l.Session, l.At.Seconds(), l.From, l.Text})
+}
+
+// JSON returns the lines as a JSON array with a line of text for each.
+func (t Transcript) JSON() []byte {
+	b := []byte("[")
+	for i, line := range t {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		text, err := json.Marshal(line)
+		if err != nil {
+			continue // there is no such line: its members are numbers and strings
+		}
+		b = append(append(b, '\n'), text...)
+	}
+	return append(b, "\n]\n"...)
 }
 
 // maxLineText bounds what a transcript keeps of a line, in octets.

@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"context"
 	"net"
 	"sync"
 )
@@ -15,6 +16,10 @@ type tripConn struct {
 	trips  int
 	turn   bool // the next write of the server ends a round trip
 	closed bool // the session is over; what TLS says in farewell does not count
+
+	// Of the session's goroutine: how a handshake is sent, until ctx ends.
+	ctx  context.Context
+	pace *pace
 }
 
 func newTripConn(conn net.Conn) *tripConn { return &tripConn{Conn: conn, turn: true} }
@@ -36,8 +41,17 @@ func (c *tripConn) Write(p []byte) (int, error) {
 	}
 	c.turn = false
 	c.mu.Unlock()
-	return c.Conn.Write(p)
+	if c.pace == nil {
+		return c.Conn.Write(p)
+	}
+	if err := c.pace.write(c.ctx, c.Conn, p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
+
+// setPace says how all that is written from now on is sent; nil is at once.
+func (c *tripConn) setPace(ctx context.Context, p *pace) { c.ctx, c.pace = ctx, p }
 
 // next is the number of the round trip that the server's next write belongs to.
 func (c *tripConn) next() int {

@@ -1,0 +1,207 @@
+package mock
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-55a66e92/postern/internal/wire"
+)
+
+// An Action is what a fault does.
+//
+// A command is not run if a fault happens instead of it, with one exception: if
+// the actions begin with a positive reply (2yz or 3yz), it is run, and that reply
+// takes the place of the server's own. So Reply(354, ...) at DATA reads content
+// and Reply(250, ...) at EOD stores the message, but Reply(235, ...) at AUTH
+// signs nobody in.
+//
+// Some actions take nobody's place: [Drip], [Split] and [DropMid] say how an
+// answer is sent, [Extra] and [Unsolicited] add to it. Where a fault has no other
+// actions, the server answers as usual.
+type Action struct {
+	name   string
+	pos    string // file:line of the call that made it
+	code   int    // of the reply that it begins with, 0 if it is none
+	only   string // the only point it makes sense at, "" for all
+	beside bool   // the server answers as usual besides
+	run    func(*session)
+	pace   func(*pace) // how the answer is sent; nil as usual
+}
+
+// All is several actions as one: for [Chaos], which chooses one of many, or for
+// the step of a script that is sent in a manner of its own. The first action that
+// takes the server's place says what All counts as.
+func All(actions ...Action) Action {
+	if len(actions) == 0 || slices.ContainsFunc(actions, Action.isZero) {
+		return Action{}
+	}
+	actions = slices.Clone(actions)
+	all := Action{pos: here(), name: "All", run: func(s *session) { s.perform(actions) }}
+	if first := displacing(actions); first != nil {
+		all.code = first.code
+	} else {
+		all.beside = true
+	}
+	for _, a := range actions {
+		all.only = cmp.Or(all.only, a.only)
+	}
+	return all
+}
+
+func (a Action) isZero() bool { return a.run == nil && a.pace == nil }
+
+// Reply sends a reply. The enhanced status code may be "". Each text is a line.
+func Reply(code int, enhanced string, text ...string) Action {
+	r := reply{code: code, enhanced: enhanced, lines: text}
+	return Action{pos: here(), name: "Reply", code: code, run: func(s *session) { s.send(r.format(true)) }}
+}
+
+// MixedCodes sends one reply of several lines, each with a code of its own, which
+// RFC 5321, Section 4.2.1 forbids. The first code counts as the code of the reply.
+func MixedCodes(codes ...int) Action {
+	if len(codes) == 0 {
+		return Action{}
+	}
+	var b strings.Builder
+	for i, code := range codes {
+		separator := '-'
+		if i == len(codes)-1 {
+			separator = ' '
+		}
+		fmt.Fprintf(&b, "%03d%cline %d\r\n", code, separator, i+1)
+	}
+	a := Raw([]byte(b.String()))
+	a.name, a.code = "MixedCodes", codes[0]
+	return a
+}
+
+// Raw sends octets as they are. If they begin with a reply code, that counts as
+// the code of a reply.
+func Raw(octets []byte) Action {
+	octets = slices.Clone(octets)
+	line, _, _ := strings.Cut(string(octets), "\r\n")
+	code, _, _, err := wire.ParseReplyLine([]byte(line))
+	if err != nil {
+		code = 0
+	}
+	return Action{pos: here(), name: "Raw", code: code, run: func(s *session) { s.send(octets) }}
+}
+
+// Extra sends more replies right behind the server's own, in the same write.
+// Each is a line such as "250 ok", without CRLF.
+func Extra(replies ...string) Action {
+	octets := lines(replies)
+	return Action{pos: here(), name: "Extra", beside: true, run: func(s *session) { s.send(octets) }}
+}
+
+// Unsolicited sends replies that nobody has asked for, after the server's own, in
+// a write of their own a moment later. Each is a line without CRLF. To let more
+// time pass, write At(name).After().Do(Delay(d), Reply(...)).
+func Unsolicited(replies ...string) Action {
+	octets := lines(replies)
+	return Action{pos: here(), name: "Unsolicited", beside: true, run: func(s *session) {
+		s.flush()
+		s.wait(moment)
+		s.send(octets)
+		s.flush()
+	}}
+}
+
+func lines(texts []string) []byte {
+	var b []byte
+	for _, text := range texts {
+		b = append(b, text+"\r\n"...)
+	}
+	return b
+}
+
+// InjectAfter220 is for STARTTLS: it sends the 220 and, in the same write,
+// octets in clear, as somebody on the path would add them. Then the handshake
+// begins.
+func InjectAfter220(octets []byte) Action {
+	a := Raw(append([]byte("220 2.0.0 Ready to start TLS\r\n"), octets...))
+	a.name, a.only = "InjectAfter220", "STARTTLS"
+	return a
+}
+
+// NoReply sends nothing and goes on to the next command.
+func NoReply() Action { return Action{pos: here(), name: "NoReply", run: func(*session) {}} }
+
+// Stall sends nothing, and reads nothing, until the server is closed. A client
+// that goes on writing blocks when the buffers of the network are full.
+func Stall() Action {
+	return Action{pos: here(), name: "Stall", run: func(s *session) {
+		s.flush()
+		<-s.srv.ctx.Done()
+		s.over = true
+	}}
+}
+
+// Delay waits.
+func Delay(d time.Duration) Action {
+	return Action{pos: here(), name: "Delay", run: func(s *session) {
+		s.flush()
+		s.wait(d)
+	}}
+}
+
+// wait waits, but not longer than the server is open.
+func (s *session) wait(d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-s.srv.ctx.Done():
+		s.over = true
+	}
+}
+
+// Swallow reads n octets of the client and forgets them. Behind DATA, it makes
+// what follows happen within content:
+//
+//	At("DATA").After().Do(Swallow(1000), Reset())
+func Swallow(n int64) Action {
+	return Action{pos: here(), name: "Swallow", run: func(s *session) {
+		s.flush()
+		s.startClock()
+		got, err := io.CopyN(io.Discard, s.in, n)
+		s.rec.line(FromClient, fmt.Sprintf("<%d octets, unread>", got))
+		if err != nil {
+			s.fail(err)
+		}
+	}}
+}
+
+// Drop closes the connection.
+func Drop() Action {
+	return Action{pos: here(), name: "Drop", run: func(s *session) {
+		s.flush()
+		s.over = true
+	}}
+}
+
+// Reset breaks the connection, as TCP's RST does.
+func Reset() Action {
+	return Action{pos: here(), name: "Reset", run: func(s *session) {
+		s.flush()
+		s.raw.reset()
+		s.over = true
+	}}
+}
+
+// HalfClose closes the direction to the client only: the client reads the end,
+// and what it goes on to send is taken and forgotten until it closes as well.
+func HalfClose() Action {
+	return Action{pos: here(), name: "HalfClose", run: func(s *session) {
+		s.flush()
+		s.over = true
+		if s.closeWrite() != nil {
+			return
+		}
+		s.startClock()
+		n, _ := io.Copy(io.Discard, s.in) // however it ends, that was it
+		s.rec.line(FromMock, fmt.Sprintf("half closed; %d more octets of the client", n))
+	}}
+}

@@ -1,0 +1,140 @@
+package mock
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+
+	"github.com/seed-55a66e92/postern/providers/profile"
+)
+
+// A persona is a service whose manners a server has.
+type persona struct {
+	name       string
+	voice      func(s *session, point string, r reply) reply
+	conditions func(Condition) (row, bool)
+}
+
+// Gmail returns the options of a server that behaves as smtp.gmail.com is known
+// to: what it offers, how it greets, what it says when it refuses. Tokens come
+// from the authority, which should have [GoogleOAuth] as its dialect; Users may
+// be added for app passwords. Conditions are what is wrong with the account.
+//
+// It begins with TLS, as the profile for clients does; TLS may be set to
+// [STARTTLS]. The certificate is good for the real name, so that a client with
+// the profile needs to be led to Server.Dial, and no more:
+//
+//	srv := mock.Start(t, mock.Gmail(authority))
+//	cfg := smtp.Config{Profile: profile.Gmail(), DialContext: srv.Dial, TLSConfig: ...}
+//
+// Where nothing is known of the service, the server is itself.
+func Gmail(a *Authority, conditions ...Condition) Options {
+	o := fromProfile(profile.Gmail(), a, conditions)
+	o.persona = &persona{"Gmail", gmailVoice, gmailCondition}
+	o.MaxSize = 35882577
+	o.Capabilities = capabilities(profile.Gmail(), []string{"SIZE 35882577", "8BITMIME", "STARTTLS", "AUTH", "ENHANCEDSTATUSCODES", "PIPELINING", "CHUNKING", "SMTPUTF8"})
+	return o
+}
+
+// Microsoft365 returns the options of a server that behaves as
+// smtp.office365.com is known to, with an authority whose dialect should be
+// [MicrosoftOAuth]. See [Gmail].
+func Microsoft365(a *Authority, conditions ...Condition) Options {
+	o := fromProfile(profile.Microsoft365(), a, conditions)
+	o.persona = &persona{"Microsoft 365", microsoftVoice, microsoftCondition}
+	o.MaxSize = 157286400
+	o.Capabilities = capabilities(profile.Microsoft365(), []string{"SIZE 157286400", "PIPELINING", "DSN", "ENHANCEDSTATUSCODES", "STARTTLS", "AUTH", "8BITMIME", "BINARYMIME", "CHUNKING", "SMTPUTF8"})
+	return o
+}
+
+// fromProfile returns what the options of a persona owe to the profile that
+// clients are configured by.
+func fromProfile(p *profile.Profile, a *Authority, conditions []Condition) Options {
+	o := Options{
+		Conditions:  slices.Clone(conditions),
+		RequireTLS:  true,
+		RequireAuth: true,
+		Limits: Limits{
+			Connections:       p.Limits.MaxConns,
+			MessagesPerMinute: p.Limits.MessagesPerMinute,
+			SessionAge:        p.Limits.SessionAge,
+		},
+	}
+	if a != nil { // a nil *Authority must not become a TokenChecker
+		o.Tokens = a
+	}
+	if u, err := url.Parse(p.Addr); err == nil {
+		o.Hostname = u.Hostname()
+		if u.Scheme == "smtps" {
+			o.TLS = ImplicitTLS
+		}
+	}
+	return o
+}
+
+// capabilities returns what a service lists before and after TLS. What the server
+// does not have is not listed; mechanisms that it does not have are, for clients
+// must not be confused by them.
+func capabilities(p *profile.Profile, lines []string) Capabilities {
+	var c Capabilities
+	for _, line := range lines {
+		switch {
+		case line == "STARTTLS":
+			c.Plain = append(c.Plain, line)
+		case line == "AUTH":
+			for _, m := range p.Mechanisms {
+				line += " " + m
+			}
+			c.TLS = append(c.TLS, line)
+		case !slices.ContainsFunc(extensions[:], func(e string) bool { return e == keyword(line) }):
+		default:
+			c.Plain, c.TLS = append(c.Plain, line), append(c.TLS, line)
+		}
+	}
+	return c
+}
+
+// keyword returns the name of an extension out of its line.
+func keyword(line string) string {
+	for i := range len(line) {
+		if line[i] == ' ' {
+			return line[:i]
+		}
+	}
+	return line
+}
+
+// say returns the answer at a point: the server's own, unless the account may not
+// have it, in the words of its persona.
+func (s *session) say(point string, answer func() reply) reply {
+	r := s.limit(point)
+	if r == nil && point != "AUTH" { // a sign-in is judged when it has succeeded
+		r = s.srv.opts.condition(point, s, s.signedIn)
+	}
+	if r == nil {
+		own := answer()
+		r = &own
+	}
+	return s.inVoice(point, *r)
+}
+
+// inVoice returns a reply in the words of the server's persona.
+func (s *session) inVoice(point string, r reply) reply {
+	if p := s.srv.opts.persona; p != nil {
+		return p.voice(s, point, r)
+	}
+	return r
+}
+
+// checkConditions refuses conditions that the service does not know.
+func (o *Options) checkConditions() error {
+	for i, c := range o.Conditions {
+		if o.persona == nil {
+			return fmt.Errorf("mock: Options.Conditions[%d]: only the options of Gmail and Microsoft365 have conditions", i)
+		}
+		if _, known := o.persona.conditions(c); !known {
+			return fmt.Errorf("mock: Options.Conditions[%d]: %s has no condition %v", i, o.persona.name, c)
+		}
+	}
+	return nil
+}
