@@ -14,6 +14,9 @@
 //   - Other clients against our mock: net/smtp, the client of go-smtp and
 //     go-mail sign in to package mock and send to it, and it stores what they
 //     sent, as whom they are, without finding fault with them.
+//   - Programs against our mock: curl, msmtp and swaks, where they are installed,
+//     do the same over STARTTLS and implicit TLS, by PLAIN and LOGIN and, those
+//     that can, by XOAUTH2 and OAUTHBEARER. The log names their versions.
 //   - Our exchange in another client: the client of go-smtp runs an exchange of
 //     package sasl as its mechanism.
 //
