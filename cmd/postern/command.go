@@ -38,36 +38,40 @@ func newCommandToken(line string, stderr io.Writer) (*commandToken, error) {
 
 // outputWait is how long a program that was stopped, or a child that it left
 // behind, may hold on to its output.
-const outputWait = 2 * time.Second
+const outputWait = time.Second
 
 // Token implements sasl.TokenGenerator. It runs the program each time it is
 // asked: the program knows whether the token it has is still good.
 func (c *commandToken) Token(ctx context.Context, req sasl.TokenRequest) (sasl.Token, error) {
-	out := boundedBuffer{limit: maxSecret}
-	cmd := exec.CommandContext(ctx, c.argv[0], c.argv[1:]...)
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	out := boundedBuffer{limit: maxSecret, full: stop}
+	cmd := exec.CommandContext(running, c.argv[0], c.argv[1:]...)
 	cmd.Stdout = &out
 	cmd.Stderr = c.stderr
 	cmd.WaitDelay = outputWait
-	if err := cmd.Run(); err != nil {
-		return sasl.Token{}, c.failed(ctx, err)
+	err := cmd.Run()
+	switch {
+	case ctx.Err() != nil:
+		return sasl.Token{}, ctx.Err()
+	case out.over:
+		return sasl.Token{}, &commandError{c.argv[0], fmt.Errorf("more than %d octets of output: that is not a token", maxSecret)}
+	case err != nil && !errors.Is(err, exec.ErrWaitDelay): // which says that it went well, but left a child behind
+		return sasl.Token{}, &commandError{c.argv[0], err}
 	}
 	line, _, _ := bytes.Cut(out.octets, []byte{'\n'})
 	value := string(bytes.TrimSpace(line))
 	if value == "" {
 		return sasl.Token{}, &commandError{c.argv[0], errors.New("its first line of output is empty")}
 	}
+	if err := checkToken(value); err != nil {
+		return sasl.Token{}, &commandError{c.argv[0], fmt.Errorf("its first line of output %w", err)}
+	}
 	token := sasl.Token{Value: sasl.NewSecret(value)}
 	if req.Rejected.Matches(token) {
 		return sasl.Token{}, sasl.ErrNoOtherToken
 	}
 	return token, nil
-}
-
-func (c *commandToken) failed(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return &commandError{c.argv[0], err}
 }
 
 // A commandError says that the program gave no token.
@@ -88,16 +92,20 @@ func (e *commandError) Temporary() bool {
 	return errors.As(e.err, &exit) && exit.ExitCode() == exitTemporary
 }
 
-// A boundedBuffer takes limit octets and fails then, which ends the copying from
-// the program. It has no ReadFrom, which would pass by the limit.
+// A boundedBuffer takes limit octets, then calls full and fails, which ends the
+// copying from the program. It has no ReadFrom, which would pass by the limit.
 type boundedBuffer struct {
 	octets []byte
 	limit  int
+	full   func()
+	over   bool // there was more
 }
 
 func (b *boundedBuffer) Write(p []byte) (int, error) {
 	if len(b.octets)+len(p) > b.limit {
-		return 0, fmt.Errorf("more than %d octets of output: that is not a token", b.limit)
+		b.over = true
+		b.full()
+		return 0, io.ErrShortBuffer
 	}
 	b.octets = append(b.octets, p...)
 	return len(p), nil

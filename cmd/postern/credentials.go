@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/seed-55a66e92/postern/sasl"
 )
@@ -66,6 +67,10 @@ func (c *credentialFlags) check(messageIsStdin bool) string {
 		}
 	}
 	switch {
+	case hasControl(c.user):
+		return "--user holds a control character"
+	case !utf8.ValidString(c.user):
+		return "--user is not UTF-8"
 	case len(given) > 1:
 		return strings.Join(given, " together with ") + ": give one kind of credential"
 	case c.tokenStdin && messageIsStdin:
@@ -89,74 +94,119 @@ func (a *app) authenticator(ctx context.Context, c *credentialFlags) (*sasl.Auth
 		generator, err := newCommandToken(c.tokenCommand, a.stderr)
 		return sasl.OAuth(c.user, generator), err
 	case "token-file":
-		_, err := readToken("--token-file", c.tokenFile)
+		_, err := readToken(ctx, "--token-file", c.tokenFile)
 		return sasl.OAuth(c.user, fileToken(c.tokenFile)), err
 	case "token-stdin":
-		octets, err := readAll(ctx, a.stdin, maxSecret)
-		if err != nil {
-			return nil, stdinFailure(ctx, err)
-		}
-		token, err := firstLine("--token-stdin: the standard input", octets)
-		return sasl.OAuth(c.user, sasl.StaticToken(strings.TrimSpace(token))), err
+		token, err := tokenFrom(ctx, a.stdin)
+		return sasl.OAuth(c.user, sasl.StaticToken(token)), err
 	case "google-client":
-		generator, err := a.googleToken(c)
+		generator, err := a.googleToken(ctx, c)
 		return sasl.OAuth(c.user, generator), err
 	case "password-file":
-		password, err := readSecret("--password-file", c.passwordFile)
+		password, err := readSecret(ctx, "--password-file", c.passwordFile)
 		return sasl.Password(c.user, password), err
 	}
 	return nil, nil
 }
 
-func stdinFailure(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return err
-	}
-	return failf(exitNoInput, "--token-stdin: %w", err)
-}
-
 // maxSecret bounds what is read in search of a secret, in octets.
 const maxSecret = 64 << 10
 
+// tokenFrom returns the token that comes from the standard input.
+func tokenFrom(ctx context.Context, stdin io.Reader) (string, error) {
+	octets, err := readAll(ctx, stdin, maxSecret)
+	if err != nil {
+		return "", unreadable("--token-stdin", err)
+	}
+	const what = "--token-stdin: the standard input"
+	line, err := firstLine(what, octets)
+	if err != nil {
+		return "", err
+	}
+	return tokenIn(what, line)
+}
+
 // readSecret returns the secret in the first line of a file. flag is for errors.
-func readSecret(flag, name string) (string, error) {
-	octets, err := readPrivate(flag, name)
+func readSecret(ctx context.Context, flag, name string) (string, error) {
+	octets, err := readPrivate(ctx, flag, name)
 	if err != nil {
 		return "", err
 	}
 	return firstLine(flag+": "+name, octets)
 }
 
-// readToken is readSecret for tokens, which have no spaces around them.
-func readToken(flag, name string) (string, error) {
-	token, err := readSecret(flag, name)
-	return strings.TrimSpace(token), err
+// readToken is readSecret for tokens.
+func readToken(ctx context.Context, flag, name string) (string, error) {
+	line, err := readSecret(ctx, flag, name)
+	if err != nil {
+		return "", err
+	}
+	return tokenIn(flag+": "+name, line)
+}
+
+// tokenIn returns the token in a line, which may have spaces around it.
+func tokenIn(what, line string) (string, error) {
+	token := strings.TrimSpace(line)
+	if err := checkToken(token); err != nil {
+		return "", failf(exitConfig, "%s %w", what, err)
+	}
+	return token, nil
+}
+
+// Why a line is no token.
+var (
+	errNoToken       = errors.New("has an empty first line: there is no token")
+	errMoreThanToken = errors.New(`holds more than a token: write the token alone, without "Bearer" or JSON`)
+)
+
+// checkToken refuses what comes of copying a header field or a whole response of
+// a token server: only printable ASCII can be a token (RFC 6749, Appendix A.12),
+// and no server has one that begins like JSON.
+func checkToken(token string) error {
+	switch {
+	case token == "":
+		return errNoToken
+	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }), strings.ContainsRune(`{["`, rune(token[0])):
+		return errMoreThanToken
+	}
+	return nil
 }
 
 // readPrivate reads a file that holds a secret. It refuses one that others may
 // read: the secret would have to be changed then, not used.
-func readPrivate(flag, name string) ([]byte, error) {
-	f, err := os.Open(name)
+func readPrivate(ctx context.Context, flag, name string) ([]byte, error) {
+	f, err := openContext(ctx, name)
 	if err != nil {
-		return nil, failf(exitNoInput, "%s: %w", flag, nameless(err))
+		return nil, unopened(flag, err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, failf(exitNoInput, "%s: %w", flag, nameless(err))
+		return nil, unreadable(flag, nameless(err))
 	}
 	// Windows has other means than these bits, and a pipe has a single reader.
 	if mode := info.Mode(); mode.IsRegular() && mode.Perm()&0o044 != 0 && runtime.GOOS != "windows" {
 		return nil, failf(exitConfig, "%s: others can read %s, which holds a secret: run chmod 600 on it", flag, name)
 	}
-	octets, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
-	switch {
-	case err != nil:
-		return nil, failf(exitNoInput, "%s: %w", flag, nameless(err))
-	case len(octets) > maxSecret:
-		return nil, failf(exitConfig, "%s: %s has more than %d octets: that is not a secret", flag, name, maxSecret)
+	octets, err := readAll(ctx, f, maxSecret)
+	if long := new(tooLongError); errors.As(err, &long) {
+		return nil, failf(exitConfig, "%s: %s has %w: that is not a secret", flag, name, err)
+	}
+	if err != nil {
+		return nil, unreadable(flag, nameless(err))
+	}
+	if hasByteOrderMark(octets) {
+		return nil, failf(exitConfig, "%s: %s begins with a byte order mark: save it without", flag, name)
 	}
 	return octets, nil
+}
+
+// unopened returns a failure to open a file with a secret.
+func unopened(flag string, err error) error {
+	if file := new(fs.PathError); errors.As(err, &file) {
+		err = fmt.Errorf("%w (its name is not shown: it might be the secret)", file.Err)
+	}
+	return unreadable(flag, err)
 }
 
 // nameless returns what is wrong with a file or a program, without its name: what
@@ -196,8 +246,8 @@ type fileToken string
 var _ sasl.TokenGenerator = fileToken("")
 
 // Token implements sasl.TokenGenerator.
-func (f fileToken) Token(_ context.Context, req sasl.TokenRequest) (sasl.Token, error) {
-	secret, err := readToken("--token-file", string(f))
+func (f fileToken) Token(ctx context.Context, req sasl.TokenRequest) (sasl.Token, error) {
+	secret, err := readToken(ctx, "--token-file", string(f))
 	token := sasl.Token{Value: sasl.NewSecret(secret)}
 	if err == nil && req.Rejected.Matches(token) {
 		return sasl.Token{}, sasl.ErrNoOtherToken

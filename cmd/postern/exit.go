@@ -1,12 +1,10 @@
 package main
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 
 	"github.com/seed-55a66e92/postern/sasl"
 	"github.com/seed-55a66e92/postern/smtp"
@@ -71,6 +69,7 @@ func exitCode(err error) int {
 	var (
 		known  *failure
 		signal *signalError
+		gone   *endedError
 	)
 	class := smtp.Classify(err)
 	switch {
@@ -84,6 +83,8 @@ func exitCode(err error) int {
 		return exitNoPermission
 	case errors.As(err, &known):
 		return known.code
+	case errors.As(err, &gone):
+		return exitTemporary
 	}
 	switch class {
 	case smtp.Partial:
@@ -130,61 +131,4 @@ func localCode(err error) int {
 		return exitProtocol
 	}
 	return exitConfig
-}
-
-// explain returns an error as one line, with advice if the error has none of its
-// own.
-func explain(ctx context.Context, err error) string {
-	var signal *signalError
-	if errors.As(context.Cause(ctx), &signal) && smtp.Classify(err) == smtp.Canceled {
-		return signal.Error() + ": the message was not sent"
-	}
-	line := plain(oneLine(err.Error()))
-	if say := advice(err); say != "" {
-		line += " (" + say + ")"
-	}
-	return line
-}
-
-// plain leaves out which of our packages an error is from.
-func plain(line string) string {
-	line = strings.TrimPrefix(strings.TrimPrefix(line, "smtp: "), "sasl: ")
-	return strings.NewReplacer(": smtp: ", ": ", ": sasl: ", ": ", "; smtp: ", "; ").Replace(line)
-}
-
-// advice is for what the server did not say. Replies come with advice from the
-// engine.
-func advice(err error) string {
-	var (
-		certificate *tls.CertificateVerificationError
-		record      tls.RecordHeaderError
-		none        *sasl.NoMechanismError
-		dns         *net.DNSError
-	)
-	switch {
-	case errors.Is(err, smtp.ErrUncertain):
-		return "the message may have been delivered: look for it before sending it again"
-	case errors.As(err, &certificate):
-		return "if the server's certificate is from an authority of your own, name that with --tls-ca"
-	case errors.As(err, &record):
-		return "it does not begin with TLS: for STARTTLS write smtp:// instead of smtps://"
-	case errors.Is(err, smtp.ErrTLSRequired):
-		return "for TLS from the start write smtps:// instead of smtp://; or somebody on the way removed the offer"
-	case errors.As(err, &none):
-		return "another kind of credential or another --mechanism may do"
-	case errors.As(err, &dns) && dns.IsNotFound:
-		return "check the name of the server"
-	}
-	return ""
-}
-
-// oneLine replaces what would break a line or act on a terminal.
-func oneLine(s string) string {
-	s = strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ")
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' {
-			return '.'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "."))
 }

@@ -27,6 +27,9 @@ func TestSendBadInput(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
 	signIn := []string{"--user", testUser, "--token-file", token}
 	google := writeFile(t, "client.json", `{"installed":{"client_id":"id","client_secret":"GOCSPX-0123456789"}}`)
+	mbox := writeFile(t, "mbox", "From you@example.com Sun Nov 22 20:00:00 2026\n"+testMessage)
+	marked := writeFile(t, "marked", "\ufeff"+testMessage)
+	bearer := writeFile(t, "bearer", "Bearer "+goodToken+"\n")
 	user := writeFile(t, "user.json", `{"type":"authorized_user","client_id":"id","refresh_token":"1//x"}`)
 
 	for name, test := range map[string]struct {
@@ -41,10 +44,10 @@ func TestSendBadInput(t *testing.T) {
 		"token as flag":          {[]string{"--token=" + goodToken, message}, exitUsage, "unknown flag: --token; tokens come from --token-command, --token-file or --token-stdin ..."},
 		"unknown short flag":     {[]string{"-p" + password, message}, exitUsage, "unknown shorthand flag: 'p' ..."},
 		"token as value":         {[]string{"--token-stdin=" + goodToken, message}, exitUsage, "--token-stdin takes no value ..."},
-		"token as file":          {[]string{"--user", testUser, "--token-file", goodToken, message}, exitNoInput, "--token-file: no such file or directory"},
+		"token as file":          {[]string{"--user", testUser, "--token-file", goodToken, message}, exitNoInput, "--token-file: no such file or directory (its name is not shown: it might be the secret)"},
 		"token as command":       {[]string{"--user", testUser, "--token-command", goodToken, message}, exitConfig, "--token-command: the program: executable file not found in $PATH"},
 		"flag without value":     {[]string{message, "--user"}, exitUsage, "flag needs an argument: --user ..."},
-		"bad duration":           {[]string{"--timeout", "soon", message}, exitUsage, `invalid argument "soon" for "--timeout" flag: time: invalid duration "soon" ...`},
+		"bad duration":           {[]string{"--timeout", "soon", message}, exitUsage, "--timeout: write it with a unit, such as 90s ..."},
 		"negative duration":      {[]string{"--timeout", "-1s", message}, exitUsage, "--timeout is negative ..."},
 		"two servers":            {[]string{"--provider", "gmail", message}, exitUsage, "--server together with --provider: give one of them ..."},
 		"no server":              {[]string{"--server", "", message}, exitUsage, "no server: give --server URL or --provider NAME ..."},
@@ -56,23 +59,23 @@ func TestSendBadInput(t *testing.T) {
 		"two credentials":        {append([]string{"--password-file", token, message}, signIn...), exitUsage, "--token-file together with --password-file: give one kind of credential ..."},
 		"token and message":      {[]string{"--user", testUser, "--token-stdin", "-"}, exitUsage, "--token-stdin together with a message from the standard input: give one of them as a file ..."},
 		"refresh token alone":    {append([]string{"--google-refresh-file", token, message}, signIn...), exitUsage, "--google-refresh-file without --google-client ..."},
-		"shell in command":       {[]string{"--user", testUser, "--token-command", "cat x | head", message}, exitUsage, `--token-command: "|" needs a shell, and none runs: quote it, or write sh -c '...'`},
-		"empty command":          {[]string{"--user", testUser, "--token-command", " ", message}, exitUsage, "--token-command is empty"},
+		"shell in command":       {[]string{"--user", testUser, "--token-command", "cat x | head", message}, exitUsage, `--token-command: "|" needs a shell, and none runs: quote it, or write sh -c '...' ...`},
+		"empty command":          {[]string{"--user", testUser, "--token-command", " ", message}, exitUsage, "--token-command is empty ..."},
 		"no such command":        {[]string{"--user", testUser, "--token-command", "no-such-program-here x", message}, exitConfig, "--token-command: the program: executable file not found in $PATH"},
-		"no such message":        {append([]string{missing}, signIn...), exitNoInput, "open " + missing + ": no such file or directory"},
+		"no such message":        {append([]string{missing}, signIn...), exitNoInput, "stat " + missing + ": no such file or directory"},
 		"directory":              {append([]string{filepath.Dir(message)}, signIn...), exitNoInput, filepath.Dir(message) + " is a directory"},
 		"empty message":          {append([]string{empty}, signIn...), exitData, empty + " is empty"},
 		"empty standard input":   {append([]string{"-"}, signIn...), exitNoInput, "standard input: no message came"},
-		"no such token":          {[]string{"--user", testUser, "--token-file", missing, message}, exitNoInput, "--token-file: no such file or directory"},
+		"no such token":          {[]string{"--user", testUser, "--token-file", missing, message}, exitNoInput, "--token-file: no such file or directory (its name is not shown: it might be the secret)"},
 		"token for all to see":   {[]string{"--user", testUser, "--token-file", open, message}, exitConfig, "--token-file: others can read " + open + ", which holds a secret: run chmod 600 on it"},
 		"password for all":       {[]string{"--user", testUser, "--password-file", open, message}, exitConfig, "--password-file: others can read " + open + ", which holds a secret: run chmod 600 on it"},
 		"empty token":            {[]string{"--user", testUser, "--token-file", empty, message}, exitConfig, "--token-file: " + empty + " has an empty first line: there is no secret"},
 		"token of two lines":     {[]string{"--user", testUser, "--token-file", junk, message}, exitConfig, "--token-file: " + junk + " has more than one line: there must be the secret and nothing else"},
 		"empty standard token":   {[]string{"--user", testUser, "--token-stdin", message}, exitConfig, "--token-stdin: the standard input has an empty first line: there is no secret"},
-		"no such client":         {[]string{"--user", testUser, "--google-client", missing, message}, exitNoInput, "--google-client: no such file or directory"},
+		"no such client":         {[]string{"--user", testUser, "--google-client", missing, message}, exitNoInput, "--google-client: no such file or directory (its name is not shown: it might be the secret)"},
 		"client not JSON":        {[]string{"--user", testUser, "--google-client", junk, message}, exitConfig, "--google-client: " + junk + " is not JSON as Google saves it"},
 		"client without refresh": {[]string{"--user", testUser, "--google-client", google, message}, exitConfig, "--google-client: " + google + " is an OAuth client and has no refresh token: add --google-refresh-file"},
-		"two refresh tokens":     {[]string{"--user", testUser, "--google-client", user, "--google-refresh-file", token, message}, exitUsage, "--google-refresh-file is for an OAuth client, which " + user + " is not"},
+		"two refresh tokens":     {[]string{"--user", testUser, "--google-client", user, "--google-refresh-file", token, message}, exitUsage, "--google-refresh-file is for an OAuth client, which " + user + " is not ..."},
 		"no such CA":             {append([]string{"--tls-ca", missing, message}, signIn...), exitNoInput, "--tls-ca: open " + missing + ": no such file or directory"},
 		"CA not PEM":             {append([]string{"--tls-ca", junk, message}, signIn...), exitConfig, "--tls-ca: " + junk + " holds no certificate in PEM form"},
 		"line break in address":  {append([]string{"--to", "a@example.com>\r\nRCPT TO:<b@example.com", message}, signIn...), exitData, `--to: "a@example.com>\r\nRCPT TO:<b@example.com" holds a control character`},
@@ -80,6 +83,18 @@ func TestSendBadInput(t *testing.T) {
 		"no address":             {append([]string{"--to", "somebody", message}, signIn...), exitData, `--to: "somebody" is not an address: missing '@' or angle-addr`},
 		"two senders":            {append([]string{"--from", "a@example.com,b@example.com", message}, signIn...), exitData, `--from: 2 addresses; a message has one sender ("<>" for none)`},
 		"no recipient":           {append([]string{writeFile(t, "to.eml", "From: a@example.com\n\nx\n")}, signIn...), exitData, "bad envelope: no recipient in To, Cc or Bcc (--from and --to together take the place of the header)"},
+		"URL with one slash":     {[]string{"--server", "smtp:/localhost", message}, exitUsage, "--server: write it as smtps://host:port or smtp://host:port ..."},
+		"STARTTLS on port 465":   {[]string{"--server", "smtp://localhost:465", message}, exitUsage, "--server: smtp:// with port 465, which is for implicit TLS; use smtps:// ..."},
+		"password in URL":        {[]string{"--server", "smtps://me:x@localhost", message}, exitUsage, "--server: user or password in the server address: give them apart from it ..."},
+		"mechanism twice":        {append([]string{"--mechanism", "PLAIN,plain", message}, signIn...), exitUsage, `--mechanism names "plain" twice ...`},
+		"NUL in user name":       {[]string{"--user", "a\x00b", "--token-file", token, message}, exitUsage, "--user holds a control character ..."},
+		"duration without unit":  {[]string{"--timeout", "5", message}, exitUsage, "--timeout: write it with a unit, such as 90s ..."},
+		"recipient, no sender":   {append([]string{"--to", "b@example.com", writeFile(t, "from.eml", "Subject: x\n\nx\n")}, signIn...), exitData, "bad envelope: no From in the header (or give --from)"},
+		"mailbox":                {append([]string{mbox}, signIn...), exitData, mbox + ": the file begins like a mailbox, not a message"},
+		"message with BOM":       {append([]string{marked}, signIn...), exitData, marked + " begins with a byte order mark: save it without"},
+		"password with BOM":      {[]string{"--user", testUser, "--password-file", marked, message}, exitConfig, "--password-file: " + marked + " begins with a byte order mark: save it without"},
+		"header field as token":  {[]string{"--user", testUser, "--token-file", bearer, message}, exitConfig, "--token-file: " + bearer + ` holds more than a token: write the token alone, without "Bearer" or JSON`},
+		"JSON as token":          {[]string{"--user", testUser, "--token-file", user, message}, exitConfig, "--token-file: " + user + ` holds more than a token: write the token alone, without "Bearer" or JSON`},
 		"NUL in message":         {append([]string{writeFile(t, "nul.eml", testMessage+"\x00\n")}, signIn...), exitData, "bad message: it holds a NUL octet"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -178,7 +193,7 @@ func TestSendFailures(t *testing.T) {
 		},
 		"too slow": {
 			args: []string{"--timeout", "1ns"},
-			want: outcome{exitTemporary, "", "postern: connecting to "},
+			want: outcome{exitTemporary, "", "postern: the message: not done within 1ns (--timeout)\n"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -209,13 +224,9 @@ func TestSendWrongToken(t *testing.T) {
 	srv := startServer(t)
 	got := invoke(t, "", toServer(t, srv, append(withToken(t, badToken), writeFile(t, "m.eml", testMessage))...)...)
 	checkFailure(t, got, outcome{exitNoPermission, "", "postern: sign-in with XOAUTH2: "})
-	for _, want := range []string{"535 5.7.8", "no other token than the refused one"} {
-		if !strings.Contains(got.stderr, want) {
-			t.Errorf("%q is not in %q", want, got.stderr)
-		}
-	}
-	if !strings.HasSuffix(got.stderr, ")\n") {
-		t.Errorf("no advice in %q", got.stderr)
+	if !strings.HasSuffix(got.stderr, ": AUTH: 535 5.7.8 Credentials refused "+
+		"(The server refuses the credentials: check the user name and the token that goes with it.)\n") {
+		t.Errorf("%q: want the reply, and advice that is about the token", got.stderr)
 	}
 	checkSecrets(t, got.stderr, badToken)
 	if len(srv.Auths()) != 1 || len(srv.Messages()) != 0 {
@@ -265,7 +276,11 @@ func TestTokenCommandFailures(t *testing.T) {
 		"says nothing":  {"sh -c 'echo; echo x'", outcome{exitNoPermission, "", "postern: no access token: --token-command sh: its first line of output is empty\n"}},
 		"says too much": {
 			"sh -c 'while echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; do :; done'",
-			outcome{exitNoPermission, "", "postern: no access token: --token-command sh: "},
+			outcome{exitNoPermission, "", "postern: no access token: --token-command sh: more than 65536 octets of output: that is not a token\n"},
+		},
+		"says JSON": {
+			`sh -c 'echo "{\"access_token\":\"x\"}"'`,
+			outcome{exitNoPermission, "", "postern: no access token: --token-command sh: its first line of output holds more than a token: write the token alone, without \"Bearer\" or JSON\n"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -313,8 +328,8 @@ func TestSendWrongTLSMode(t *testing.T) {
 	srv := startServer(t)
 	got := invoke(t, "", "send", "--server", "smtps://"+srv.Addr(), writeFile(t, "m.eml", testMessage))
 	checkFailure(t, got, outcome{exitProtocol, "", "postern: "})
-	if !strings.Contains(got.stderr, "for STARTTLS write smtp:// instead of smtps://") {
-		t.Errorf("no advice in %q", got.stderr)
+	if strings.Count(got.stderr, "smtp://") != 1 {
+		t.Errorf("not one piece of advice in %q", got.stderr)
 	}
 }
 

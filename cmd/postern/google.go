@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 
 	"github.com/seed-55a66e92/postern/providers/google"
@@ -15,8 +16,8 @@ type googleClient struct {
 
 // googleToken returns a generator that fetches tokens from Google. It makes no
 // request yet.
-func (a *app) googleToken(c *credentialFlags) (sasl.TokenGenerator, error) {
-	file, err := readPrivate("--google-client", c.googleClient)
+func (a *app) googleToken(ctx context.Context, c *credentialFlags) (sasl.TokenGenerator, error) {
+	file, err := readPrivate(ctx, "--google-client", c.googleClient)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +35,7 @@ func (a *app) googleToken(c *credentialFlags) (sasl.TokenGenerator, error) {
 		return nil, failf(exitConfig, "--google-client: %s is an OAuth client and has no refresh token: add --google-refresh-file", c.googleClient)
 	default:
 		var refresh string
-		if refresh, err = readToken("--google-refresh-file", c.googleRefresh); err != nil {
+		if refresh, err = readToken(ctx, "--google-refresh-file", c.googleRefresh); err != nil {
 			return nil, err
 		}
 		generator, err = google.RefreshToken(google.Client{ID: client.ID, Secret: sasl.NewSecret(client.Secret)}, sasl.NewSecret(refresh), a.google)

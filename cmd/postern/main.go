@@ -3,10 +3,13 @@
 //
 //	postern demo                  watch a sign-in with OAuth 2.0, on this machine alone
 //	postern send --help           send a message
+//	postern mock --help           run a mail server for tests of other programs
 //
 // It keeps to the conventions of programs that others run: results go to the
 // standard output, one line of explanation per failure to the standard error,
 // and the exit code is one of sysexits(3). "postern --help" has the table.
+//
+// A message is one message: a mailbox file (RFC 4155) is refused.
 //
 // # Decisions
 //

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/seed-55a66e92/postern/sasl"
 	"github.com/seed-55a66e92/postern/smtp"
@@ -81,7 +80,7 @@ func supposed(cfg smtp.Config) *sasl.Conn {
 func decision(d sasl.Decision) string {
 	switch {
 	case d.Reason != nil:
-		return d.Mechanism + ": no, " + oneLine(strings.TrimPrefix(d.Reason.Error(), "sasl: "))
+		return d.Mechanism + ": no, " + plain(oneLine(d.Reason.Error()))
 	case d.Chosen:
 		return d.Mechanism + ": first, if the server offers it"
 	}

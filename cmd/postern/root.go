@@ -38,7 +38,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetErr(a.stderr)
 	err := root.ExecuteContext(ctx)
 	if err != nil {
-		fmt.Fprintln(a.stderr, "postern: "+explain(ctx, err))
+		fmt.Fprintln(a.stderr, "postern: "+explain(err))
 	}
 	return exitCode(err)
 }
@@ -73,11 +73,11 @@ func (a *app) rootCommand() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SuggestionsMinimumDistance = 2
-	root.CompletionOptions.HiddenDefaultCmd = true
+	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError(cmd, flagProblem(err))
 	})
-	root.AddCommand(a.demoCommand(), a.sendCommand(), a.versionCommand())
+	root.AddCommand(a.demoCommand(), a.sendCommand(), a.mockCommand(), a.versionCommand())
 	root.SetHelpCommand(helpCommand(root))
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { writeHelp(cmd) })
 	return root
@@ -101,13 +101,26 @@ func usageError(cmd *cobra.Command, problem string) error {
 	return failf(exitUsage, "%s (see %s --help)", problem, cmd.CommandPath())
 }
 
+// withHelp makes a failure that is about the use of cmd lead to its help.
+func withHelp(cmd *cobra.Command, err error) error {
+	if known := new(failure); errors.As(err, &known) && known.code == exitUsage {
+		return usageError(cmd, known.Error())
+	}
+	return err
+}
+
 // flagProblem says what is wrong with a flag. The value of an unknown flag, or of
 // one that takes none, may be a secret that somebody expected to belong here, so
 // it is not repeated.
 func flagProblem(err error) string {
 	var invalid *pflag.InvalidValueError
-	if errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "bool" {
-		return "--" + invalid.GetFlag().Name + " takes no value"
+	if errors.As(err, &invalid) {
+		switch flag := invalid.GetFlag(); flag.Value.Type() {
+		case "bool":
+			return "--" + flag.Name + " takes no value"
+		case "duration":
+			return "--" + flag.Name + ": write it with a unit, such as 90s"
+		}
 	}
 	problem, value, found := strings.Cut(err.Error(), " in -")
 	if found && strings.HasPrefix(problem, "unknown shorthand") {
@@ -132,7 +145,7 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 		Hidden: true,
 		RunE: func(_ *cobra.Command, args []string) error {
 			cmd, rest, err := root.Find(args)
-			if err != nil || cmd == root && len(rest) > 0 {
+			if err != nil || len(rest) > 0 {
 				return usageError(root, fmt.Sprintf("no help about %q", strings.Join(args, " ")))
 			}
 			return cmd.Help()

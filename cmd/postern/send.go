@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -87,7 +88,7 @@ func (a *app) sendCommand() *cobra.Command {
 			if problem := o.check(args[0]); problem != "" {
 				return usageError(cmd, problem)
 			}
-			return a.send(cmd.Context(), o, args[0])
+			return withHelp(cmd, a.send(cmd.Context(), o, args[0]))
 		},
 		DisableFlagsInUseLine: true,
 	}
@@ -119,6 +120,9 @@ func (o *sendOptions) otherFlags() section {
 	return s
 }
 
+// schemes are those of --server.
+var schemes = []string{"smtp", "smtps"}
+
 // check returns what is wrong with the flags as such, "" if nothing is.
 func (o *sendOptions) check(file string) string {
 	switch {
@@ -129,7 +133,7 @@ func (o *sendOptions) check(file string) string {
 	case o.timeout < 0:
 		return "--timeout is negative"
 	}
-	if scheme, _, ok := strings.Cut(o.server, "://"); ok && !slices.Contains([]string{"smtp", "smtps"}, strings.ToLower(scheme)) {
+	if scheme, _, ok := strings.Cut(o.server, "://"); ok && !slices.Contains(schemes, strings.ToLower(scheme)) {
 		return "--server: the URL begins neither with smtps:// nor with smtp://"
 	}
 	if _, ok := profile.Lookup(o.provider); !ok && o.provider != "" {
@@ -163,7 +167,7 @@ func (a *app) send(ctx context.Context, o *sendOptions, file string) error {
 		defer cancel()
 	}
 	if file != "-" {
-		if err := checkFile(file); err != nil {
+		if err := checkFile(ctx, file); err != nil {
 			return err
 		}
 	}
@@ -189,7 +193,21 @@ func (a *app) send(ctx context.Context, o *sendOptions, file string) error {
 	}
 	result, err := smtp.Send(ctx, cfg, env, msg)
 	a.printResult(result, err)
-	return ofRecipients(result, err)
+	return withoutGreeting(cfg, ofRecipients(result, err))
+}
+
+// withoutGreeting adds advice to a failure that TLS from the start has where
+// STARTTLS is expected: both sides wait for the other to speak.
+func withoutGreeting(cfg smtp.Config, err error) error {
+	addr := cfg.Addr
+	if cfg.Profile != nil {
+		addr = cfg.Profile.Addr
+	}
+	silent := errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
+	if !silent || !strings.HasPrefix(err.Error(), "smtp: greeting: ") || strings.HasPrefix(strings.ToLower(addr), "smtps://") {
+		return err
+	}
+	return &advisedError{err, "no greeting came: if this port has TLS from the start, as 465 has, write smtps:// instead of smtp://"}
 }
 
 // ofRecipients turns the failure of a message that nobody gets into one of its
@@ -206,9 +224,9 @@ func (a *app) config(ctx context.Context, o *sendOptions) (smtp.Config, error) {
 	cfg := smtp.Config{Addr: o.server}
 	cfg.Profile, _ = profile.Lookup(o.provider)
 	if err := cfg.Validate(); err != nil {
-		return cfg, failf(exitUsage, "--server: %s", strings.TrimPrefix(err.Error(), smtp.ErrConfig.Error()+": "))
+		return cfg, failf(exitUsage, "--server: %s", o.serverProblem(err))
 	}
-	roots, err := rootCAs(o.tlsCA)
+	roots, err := rootCAs(ctx, o.tlsCA)
 	if err != nil {
 		return cfg, err
 	}
@@ -223,18 +241,43 @@ func (a *app) config(ctx context.Context, o *sendOptions) (smtp.Config, error) {
 		return cfg, err
 	}
 	cfg.Auth.Policy.Order = o.mechanisms
-	return cfg, cfg.Validate()
+	if err := cfg.Validate(); err != nil { // the flags alone are what is left to be wrong
+		return cfg, failf(exitUsage, "%s", plain(configProblem(err)))
+	}
+	return cfg, nil
 }
+
+// serverProblem says what is wrong with --server.
+func (o *sendOptions) serverProblem(err error) string {
+	scheme, rest, _ := strings.Cut(o.server, ":")
+	if known := slices.Contains(schemes, strings.ToLower(scheme)); known && !strings.HasPrefix(rest, "//") {
+		return "write it as smtps://host:port or smtp://host:port"
+	}
+	return configProblem(err)
+}
+
+func configProblem(err error) string {
+	return strings.TrimPrefix(err.Error(), smtp.ErrConfig.Error()+": ")
+}
+
+// maxAuthorities bounds the file of --tls-ca, in octets. Those of all that a
+// system trusts take less than 1 MiB.
+const maxAuthorities = 16 << 20
 
 // rootCAs returns the system's certificate authorities and those in the file,
 // nil if there is no file.
-func rootCAs(file string) (*x509.CertPool, error) {
+func rootCAs(ctx context.Context, file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
 	}
-	pem, err := os.ReadFile(file)
+	f, err := openContext(ctx, file)
 	if err != nil {
-		return nil, failf(exitNoInput, "--tls-ca: %w", err)
+		return nil, unreadable("--tls-ca", err)
+	}
+	defer f.Close()
+	pem, err := readAll(ctx, f, maxAuthorities)
+	if err != nil {
+		return nil, unreadable("--tls-ca", err)
 	}
 	pool, err := x509.SystemCertPool()
 	if err != nil {
