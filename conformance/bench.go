@@ -117,7 +117,12 @@ func (b *ClientBench) Control(ctx context.Context, s Scene) (Verdict, bool) {
 
 // lacking returns the verdict on a client that cannot do what the case needs.
 func (b *ClientBench) lacking(err error) Verdict {
-	return Verdict{Outcome: Skip, Reason: fmt.Sprintf("no-capability: the case needs %q: %v", b.of.Needs, err)}
+	var needs []string
+	for _, n := range b.of.Needs {
+		needs = append(needs, string(n))
+	}
+	return Verdict{Outcome: Skip, Reason: fmt.Sprintf(
+		"no-capability: the client cannot do what the case needs: %s (%v)", strings.Join(needs, ", "), err)}
 }
 
 // SignIn is Control with a credential that the client can use: a password if it

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,7 +98,7 @@ func TestCases(t *testing.T) {
 		{"tokens only", "C-TLS-01", tokensOnly, conformance.Pass, ""},
 		{"tokens only, every mode", "C-TLS-09", tokensOnly, conformance.Pass, ""},
 		{"tokens only, secrets", "C-AUT-18", tokensOnly, conformance.Pass, ""},
-		{"no credentials at all", "C-AUT-18", silent(conformance.AnswerOf(errors.ErrUnsupported)), conformance.Skip, `no-capability: the case needs ["TLS" "AUTH"]`},
+		{"no credentials at all", "C-AUT-18", silent(conformance.AnswerOf(errors.ErrUnsupported)), conformance.Skip, "no-capability: the client cannot do what the case needs: TLS, AUTH (unsupported operation)"},
 		{"nothing at all", "C-TLS-09", silent(conformance.AnswerOf(errors.ErrUnsupported)), conformance.Skip, "no-capability"},
 	}
 	for _, tt := range tests {
@@ -108,5 +109,18 @@ func TestCases(t *testing.T) {
 				t.Errorf("want %s with %q\n%s", tt.want, tt.text, result)
 			}
 		})
+	}
+}
+
+// A failure shows the reply that was wrong, however much came after it.
+func TestFailureShowsTheFault(t *testing.T) {
+	s := subject{name: "continues in clear", make: func() conformance.DriverFunc { return naive(badclient.ContinueInClear) }}
+	result := judge(t, s, "C-TLS-01", mock.InMemory)
+	lines := result.Transcript
+	if len(lines) < 2 || lines[0] != "C: EHLO client.test" || lines[1] != "S: 250-mock.test" {
+		t.Errorf("the reply to EHLO, which lacks STARTTLS, is not shown:\n%s", result)
+	}
+	if gap := slices.Index(lines, "..."); gap < 2 || len(lines) != gap+9 {
+		t.Errorf("want the last 8 lines, too:\n%s", result)
 	}
 }

@@ -58,6 +58,7 @@ func runLongToken(ctx context.Context, b *ClientBench) Verdict {
 }
 
 func judgeLongToken(t *Trial, octets int) Verdict {
+	t.fault = "AUTH"
 	if !t.answered("EHLO", 250) {
 		return t.notReached("EHLO")
 	}
@@ -115,6 +116,7 @@ func runErrorChallenge(ctx context.Context, b *ClientBench) Verdict {
 
 func judgeErrorChallenge(t *Trial) Verdict {
 	const want = "an empty line in answer to the 334 that holds the error, and then a report of the 535"
+	t.fault = "AUTH"
 	if !t.answered("AUTH", 334) {
 		return t.notReached("the error challenge")
 	}

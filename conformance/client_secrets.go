@@ -84,6 +84,7 @@ func (b *ClientBench) runSetbacks(ctx context.Context, scene Scene) Verdict {
 	for _, s := range setbacks() {
 		scene.Server.Faults = []mock.Fault{mock.At(s.verb).Do(s.do...)}
 		t := b.Try(ctx, scene)
+		t.fault = s.verb
 		switch {
 		case !t.answered(s.verb, s.code):
 			return t.notReached("the reply to " + s.verb)

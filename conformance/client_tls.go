@@ -37,6 +37,7 @@ func runStrippedSTARTTLS(ctx context.Context, b *ClientBench) Verdict {
 // to give up: it may not send anything but harmless commands and those allowed,
 // and has to report a failure.
 func judgeClosed(t *Trial, verb string, code int, allowed ...string) Verdict {
+	t.fault = verb
 	allowed = append(allowed, "EHLO", "HELO", "NOOP", "RSET")
 	if line, ok := t.beyond(allowed...); ok {
 		return t.fail("nothing but QUIT, if anything", line+"; "+t.said())

@@ -41,8 +41,8 @@ type Verdict struct {
 	Reason string
 	// Want and Got are what should have happened and what did.
 	Want, Got string
-	// Transcript holds the last lines of the dialogue that decided, without
-	// secrets.
+	// Transcript holds of the dialogue that decided the exchange in which
+	// something was wrong and the last lines, without secrets.
 	Transcript []string
 }
 

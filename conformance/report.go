@@ -96,7 +96,7 @@ func (r Result) details() string {
 		}
 	}
 	if len(r.Transcript) > 0 {
-		b.WriteString("last lines:\n")
+		b.WriteString("dialogue:\n")
 		b.WriteString(indent(strings.Join(r.Transcript, "\n")+"\n", "    "))
 	}
 	return b.String()

@@ -74,7 +74,7 @@ func (s Suite) match(all []Case) ([]Case, error) {
 			}
 		}
 		if !found {
-			return nil, fmt.Errorf("%w %q", ErrNoMatch, pattern)
+			return nil, fmt.Errorf("%w %q (patterns match whole ids: write \"C-TLS-*\")", ErrNoMatch, pattern)
 		}
 	}
 	return slices.DeleteFunc(all, func(c Case) bool { return !chosen[c.ID] }), nil

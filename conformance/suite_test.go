@@ -40,6 +40,7 @@ func TestSelected(t *testing.T) {
 		{"overlap", conformance.Suite{Select: []string{"*-0[19]", "C-TLS-*"}}, []string{"C-TLS-01", "C-TLS-09", "C-XOA-01"}, ""},
 		{"nothing", conformance.Suite{Select: []string{"S-*"}}, nil, `no case matches "S-*"`},
 		{"one of two is nothing", conformance.Suite{Select: []string{"C-TLS-*", "C-TLS-1"}}, nil, `no case matches "C-TLS-1"`},
+		{"beginning of an id", conformance.Suite{Select: []string{"C-TLS"}}, nil, `no case matches "C-TLS" (patterns match whole ids: write "C-TLS-*")`},
 		{"bad pattern", conformance.Suite{Select: []string{"C-["}}, nil, `pattern "C-["`},
 		{"no cases", conformance.Suite{Cases: []conformance.Case{}}, nil, "no case matches"},
 		{"added", conformance.Suite{Select: []string{"X-*"}}.Add(answering("X-mine", passing)), []string{"X-mine"}, ""},

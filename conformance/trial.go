@@ -17,6 +17,7 @@ type Trial struct {
 	Sessions []mock.Session
 	Messages []mock.Message
 
+	fault   string   // the verb at whose reply something was wrong, "" if none is
 	mark    string   // of the message
 	octets  [][]byte // what the client sent, by connection
 	secrets *leakScanner
@@ -44,7 +45,7 @@ func (t *Trial) control() (Verdict, bool) {
 		Reason:     "the control failed, in which nothing was wrong",
 		Want:       "one message, delivered once, over TLS and signed in",
 		Got:        problem,
-		Transcript: t.lastLines(),
+		Transcript: t.shown(),
 	}, false
 }
 
@@ -157,7 +158,7 @@ func (t *Trial) said() string {
 
 // fail returns the verdict that something was broken.
 func (t *Trial) fail(want, got string) Verdict {
-	return Verdict{Outcome: Fail, Want: want, Got: got, Transcript: t.lastLines()}
+	return Verdict{Outcome: Fail, Want: want, Got: got, Transcript: t.shown()}
 }
 
 // notReached returns the verdict that the client did not come as far as the
@@ -167,23 +168,60 @@ func (t *Trial) notReached(point string) Verdict {
 		Outcome:    Inconclusive,
 		Reason:     "the client did not get as far as " + point,
 		Got:        t.said(),
-		Transcript: t.lastLines(),
+		Transcript: t.shown(),
 	}
 }
 
-// shownLines is how many lines of a dialogue a verdict shows.
+// shownLines is how many lines of a dialogue a verdict shows: of the exchange in
+// which something was wrong, and of the end.
 const shownLines = 8
 
-// lastLines returns the last lines of the last session.
-func (t *Trial) lastLines() []string {
+// shown returns what a verdict shows of the last session.
+func (t *Trial) shown() []string {
 	if len(t.Sessions) == 0 {
 		return nil
 	}
-	transcript := t.Sessions[len(t.Sessions)-1].Transcript
-	text := strings.TrimSuffix(transcript[max(0, len(transcript)-shownLines):].String(), "\n")
-	lines := strings.Split(text, "\n")
-	if len(lines) > 0 && strings.HasPrefix(lines[0], "---") {
-		lines = lines[1:]
+	session := t.Sessions[len(t.Sessions)-1]
+	end := max(0, len(session.Transcript)-shownLines)
+	from, to := exchange(session, t.fault)
+	var lines []string
+	if to = min(to, end); from < to {
+		lines = texts(session.Transcript[from:to])
+		if to < end {
+			lines = append(lines, "...")
+		}
+	}
+	return append(lines, texts(session.Transcript[end:])...)
+}
+
+// exchange returns where the first command of that verb and its reply stand in the
+// transcript, shownLines lines of them at most. Of what is not there, both are 0.
+func exchange(s mock.Session, verb string) (from, to int) {
+	i := slices.IndexFunc(s.Commands, func(c mock.Command) bool { return c.Verb == verb })
+	if i < 0 {
+		return 0, 0
+	}
+	for from = 0; i > 0 && from < len(s.Transcript); from++ { // the connect, which comes first, has no line
+		if s.Transcript[from].From == mock.FromClient {
+			i--
+		}
+		if i == 0 {
+			break
+		}
+	}
+	for to = min(from+1, len(s.Transcript)); to < len(s.Transcript) && to < from+shownLines; to++ {
+		if s.Transcript[to].From == mock.FromClient {
+			break
+		}
+	}
+	return from, to
+}
+
+// texts returns lines as they are printed.
+func texts(t mock.Transcript) []string {
+	var lines []string
+	for _, line := range t {
+		lines = append(lines, fmt.Sprintf("%c: %s", line.From, line.Text))
 	}
 	return lines
 }
