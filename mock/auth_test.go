@@ -168,7 +168,7 @@ func TestRefusedTokens(t *testing.T) {
 			authority := mock.StartAuthority(t, mock.AuthorityOptions{Dialect: test.dialect, Network: mock.InMemory, TokenLength: 60})
 			token := authority.Issue("you@example.test", 0).Value.Reveal()
 			if test.revoked {
-				authority.Revoke(token)
+				authority.Revoke(sasl.NewSecret(token))
 			}
 			command := "XOAUTH2 " + xoauth2(test.user, token)
 			if test.bearer {

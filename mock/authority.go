@@ -242,10 +242,10 @@ func (a *Authority) renew(g *grant) {
 }
 
 // RevokeGrant makes a refresh token useless, and all that replaced it.
-func (a *Authority) RevokeGrant(refresh string) {
+func (a *Authority) RevokeGrant(refresh sasl.Secret) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if g := a.grants[refresh]; g != nil {
+	if g := a.grants[refresh.Reveal()]; g != nil {
 		g.revoked = true
 	}
 }
@@ -278,17 +278,19 @@ func (a *Authority) orDefault(scopes []string) []string {
 }
 
 // Revoke makes an access token useless.
-func (a *Authority) Revoke(token string) { a.change(token, func(t *accessToken) { t.revoked = true }) }
+func (a *Authority) Revoke(token sasl.Secret) {
+	a.change(token, func(t *accessToken) { t.revoked = true })
+}
 
 // Expire makes an access token as old as it can be.
-func (a *Authority) Expire(token string) {
+func (a *Authority) Expire(token sasl.Secret) {
 	a.change(token, func(t *accessToken) { t.expiry = time.Now() })
 }
 
-func (a *Authority) change(token string, f func(*accessToken)) {
+func (a *Authority) change(token sasl.Secret, f func(*accessToken)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if t := a.tokens[token]; t != nil {
+	if t := a.tokens[token.Reveal()]; t != nil {
 		f(t)
 	}
 }

@@ -44,7 +44,7 @@ func TestIntrospection(t *testing.T) {
 	if _, fields := ask(t, a.HTTPClient(), a.URL()+"/introspect", about(refresh.Reveal())); fields["active"] != true || fields["sub"] != "you@example.test" {
 		t.Errorf("refresh token: %v", fields)
 	}
-	a.Revoke(access)
+	a.Revoke(sasl.NewSecret(access))
 	for name, token := range map[string]string{"revoked": access, "unknown": "x"} {
 		if status, fields := ask(t, a.HTTPClient(), a.URL()+"/introspect", about(token)); status != 200 || len(fields) != 1 || fields["active"] != false {
 			t.Errorf("%s: %d %v", name, status, fields)

@@ -63,7 +63,7 @@ func TestRefresh(t *testing.T) {
 		if _, fields := post(t, a.HTTPClient(), a.TokenURL(), refreshForm(refresh)); fields["access_token"] == token {
 			t.Error("the same token again")
 		}
-		a.RevokeGrant(refresh.Reveal())
+		a.RevokeGrant(refresh)
 		resp, fields = post(t, a.HTTPClient(), a.TokenURL(), refreshForm(refresh))
 		if resp.StatusCode != 400 || fields["error"] != "invalid_grant" || fields["error_description"] != "Token has been expired or revoked." {
 			t.Errorf("%d %v", resp.StatusCode, fields)
@@ -198,7 +198,7 @@ func TestTokenLife(t *testing.T) {
 			t.Errorf("wrong scope: %v", err)
 		}
 		fresh := a.Issue(user, 0).Value.Reveal()
-		a.Expire(fresh)
+		a.Expire(sasl.NewSecret(fresh))
 		if err := check(a, user, fresh); !errors.Is(err, sasl.ErrRejected) {
 			t.Errorf("behind Expire: %v", err)
 		}

@@ -101,7 +101,7 @@ func ExampleAuthority() {
 	// The server takes it until it is revoked.
 	check := mock.TokenCheck{Mechanism: "XOAUTH2", User: "you@example.test", Token: sasl.NewSecret(granted.AccessToken)}
 	fmt.Println(authority.CheckToken(context.Background(), check))
-	authority.Revoke(granted.AccessToken)
+	authority.Revoke(sasl.NewSecret(granted.AccessToken))
 	fmt.Println(authority.CheckToken(context.Background(), check) != nil)
 	// Output:
 	// <nil>

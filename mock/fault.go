@@ -138,6 +138,8 @@ func (f *Fault) checkActions() error {
 		switch {
 		case a.isZero():
 			return fmt.Errorf("point %s: zero Action", p.name)
+		case a.wrong != "":
+			return fmt.Errorf("point %s: %s", p.name, a.wrong)
 		case a.only != "" && a.only != p.name:
 			return fmt.Errorf("point %s: %s happens at %s only", p.name, a.name, a.only)
 		}

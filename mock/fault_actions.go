@@ -28,6 +28,7 @@ type Action struct {
 	code   int    // of the reply that it begins with, 0 if it is none
 	only   string // the only point it makes sense at, "" for all
 	beside bool   // the server answers as usual besides
+	wrong  string // why it cannot be, "" if it can
 	run    func(*session)
 	pace   func(*pace) // how the answer is sent; nil as usual
 }
@@ -55,9 +56,17 @@ func All(actions ...Action) Action {
 func (a Action) isZero() bool { return a.run == nil && a.pace == nil }
 
 // Reply sends a reply. The enhanced status code may be "". Each text is a line.
+// What no server may send is an error; [Raw] and [MixedCodes] send it.
 func Reply(code int, enhanced string, text ...string) Action {
 	r := reply{code: code, enhanced: enhanced, lines: text}
-	return Action{pos: here(), name: "Reply", code: code, run: func(s *session) { s.send(r.format(true)) }}
+	a := Action{pos: here(), name: "Reply", code: code, run: func(s *session) { s.send(r.format(true)) }}
+	switch {
+	case code < 200 || code > 599:
+		a.wrong = "a reply code is a number from 200 to 599"
+	case strings.ContainsAny(enhanced+strings.Join(text, ""), "\r\n"):
+		a.wrong = "CR or LF in the text of a reply; each text is a line of its own"
+	}
+	return a
 }
 
 // MixedCodes sends one reply of several lines, each with a code of its own, which

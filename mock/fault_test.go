@@ -296,6 +296,10 @@ func TestBadOptions(t *testing.T) {
 		{"extension", mock.Options{Without: []string{"XCLIENT"}}, `mock: Options.Without names "XCLIENT", which is none of PIPELINING`},
 		{"host name", mock.Options{Hostname: "a b"}, `mock: Options.Hostname "a b" is no host name`},
 		{"network", mock.Options{Network: 7}, "mock: unknown Options.Network"},
+		{"TLS", mock.Options{TLS: 99}, "mock: unknown Options.TLS"},
+		{"size", mock.Options{MaxSize: -1}, "mock: Options.MaxSize is negative"},
+		{"reply code", plain(mock.At("NOOP").Do(mock.Reply(42, "", "x"))), "mock: Options.Faults[0]: point NOOP: a reply code is a number from 200 to 599"},
+		{"reply text", plain(mock.At("NOOP").Do(mock.Reply(250, "", "a\r\nb"))), "mock: Options.Faults[0]: point NOOP: CR or LF in the text of a reply"},
 		{"certificate", mock.Options{Certificate: 70}, "mock: unknown Options.Certificate"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

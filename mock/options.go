@@ -195,6 +195,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Registry == nil {
 		o.Registry = sasl.Default()
 	}
+	if err := o.checkNumbers(); err != nil {
+		return o, err
+	}
 	if !isClientName(o.Hostname) {
 		return o, fmt.Errorf("mock: Options.Hostname %q is no host name", o.Hostname)
 	}
@@ -225,6 +228,18 @@ func (o Options) withDefaults() (Options, error) {
 		return o, err
 	}
 	return o, o.checkMechanisms()
+}
+
+func (o *Options) checkNumbers() error {
+	for name, n := range map[string]int64{"Window": int64(o.Window), "MaxSize": o.MaxSize, "MaxRecipients": int64(o.MaxRecipients)} {
+		if n < 0 {
+			return fmt.Errorf("mock: Options.%s is negative", name)
+		}
+	}
+	if o.TLS < STARTTLS || o.TLS > NoTLS {
+		return errors.New("mock: unknown Options.TLS")
+	}
+	return nil
 }
 
 func (o *Options) checkMechanisms() error {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/seed-55a66e92/postern/mock"
+	"github.com/seed-55a66e92/postern/sasl"
 )
 
 // Bad input: one clear line, an exit code, and no connection.
@@ -255,7 +256,7 @@ func TestSendGoogleRefused(t *testing.T) {
 		checkFailure(t, got, outcome{exitTemporary, "", "postern: no access token: "})
 	})
 	t.Run("for good", func(t *testing.T) {
-		authority.RevokeGrant(refresh)
+		authority.RevokeGrant(sasl.NewSecret(refresh))
 		got := invokeApp(t, t.Context(), googleApp(authority), args...)
 		checkFailure(t, got, outcome{exitNoPermission, "", "postern: no access token: "})
 		checkSecrets(t, got.stderr, refresh, "GOCSPX-0123456789")

@@ -66,7 +66,7 @@ func TestRevokedGrant(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.authority.RevokeTokens(mailbox)
-	g.authority.RevokeGrant(g.refreshToken.Reveal())
+	g.authority.RevokeGrant(g.refreshToken)
 	for range 3 {
 		err := send()
 		var failure *providers.Error
