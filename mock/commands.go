@@ -106,6 +106,12 @@ func (s *session) command() {
 	}
 }
 
+// mayBeSecret reports whether a command may hold a secret: a client that has lost
+// its place may send a response as a command.
+func (s *session) mayBeSecret(c *command) bool {
+	return !c.known && s.tried || !(c.known && isPlain(c.line)) && bytes.Contains(bytes.ToUpper(c.line), []byte("AUTH"))
+}
+
 // note records a command, without what may be secret, and whether anything is
 // wrong with where it stands.
 func (s *session) note(c *command) {
@@ -113,8 +119,7 @@ func (s *session) note(c *command) {
 	switch {
 	case name == "AUTH":
 		text = s.legibleAuth(string(c.line))
-	case !c.known && s.tried, // a client that has lost its place may send a response as a command
-		!(c.known && isPlain(c.line)) && bytes.Contains(bytes.ToUpper(c.line), []byte("AUTH")):
+	case s.mayBeSecret(c):
 		text = redacted(len(c.line))
 	}
 	if !c.known {

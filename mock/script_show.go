@@ -42,11 +42,6 @@ func (p *player) transcribe(line string) string {
 	return legible([]byte(line))
 }
 
-// mayBeSecret reports whether a line may be a response that has lost its place.
-func (p *player) mayBeSecret(c *command) bool {
-	return !c.known && p.tried || !(c.known && isPlain(c.line)) && bytes.Contains(bytes.ToUpper(c.line), []byte("AUTH"))
-}
-
 // show returns a line for an error. What belongs to AUTH is decoded, so that two
 // of them can be told apart, but for their secrets.
 func (p *player) show(line string) string {
