@@ -185,7 +185,7 @@ func TestScriptReport(t *testing.T) {
 	e := wantScriptError(t, err,
 		"mock: session 1: step 4 of 9 (script_test.go:", ") Expect AUTH XOAUTH2: (-want +got):",
 		"\n- \t\"me\",", "\n+ \t\"you\",", "auth=Bearer <redacted 6 octets>",
-		"\nlast lines:\n  +0.000s ", "S: 220 mock.test ESMTP", "C: EHLO client.test", "C: AUTH XOAUTH2 <redacted",
+		"\nlast lines:\n  +0.000s S: 220 mock.test ESMTP\n", "C: EHLO client.test", "C: AUTH XOAUTH2 <redacted",
 		"\nnever reached:\n  5 Reply 535 ("+fmt.Sprintf("script_test.go:%d", here+4)+")", "  7 Expect QUIT (", "  8 Send 221 2.0.0 Bye (")
 	for _, secret := range []string{"w4nted", "s3cret", good, b64("w4nted")} {
 		if strings.Contains(fmt.Sprintf("%v %+v", e, e), secret) {
