@@ -2,7 +2,9 @@ package providers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
 	"sync"
 	"time"
 
@@ -20,8 +22,12 @@ const (
 	// by refusing tokens that have not expired.
 	renewalInterval = time.Minute
 
-	// deadGrant is how long a failure is remembered that no retry will mend.
-	deadGrant = 5 * time.Minute
+	// deadInterval is how long a failure is remembered that no retry will mend.
+	deadInterval = 5 * time.Minute
+
+	// peekInterval is how often a Store is asked meanwhile whether somebody has
+	// signed in again.
+	peekInterval = time.Second
 
 	// maxBackoff bounds the pause between two requests to an authority that is
 	// out of order.
@@ -41,7 +47,8 @@ type CacheOptions struct {
 
 	// Early is how long before its expiry a token is renewed, in the background
 	// and give or take a tenth, so that a fleet does not renew as one. It is
-	// never more than half the token's life. Zero means 5 minutes.
+	// also how long the authority may be out of order without anybody noticing.
+	// It is never more than half the token's life. Zero means 5 minutes.
 	Early time.Duration
 
 	// MinRemaining is how long a token must still be good for to be handed out
@@ -49,12 +56,35 @@ type CacheOptions struct {
 	// authority gave it. Zero means 1 minute.
 	MinRemaining time.Duration
 
-	// FetchTimeout bounds one call of the Fetcher. Zero means 20 seconds.
+	// FetchTimeout bounds one call of the Fetcher, and how long another program
+	// that makes one is waited for. Zero means 20 seconds.
 	FetchTimeout time.Duration
 
 	// AssumeLifetime is how long a token is taken to be good for that has no
 	// expiry. Zero means 30 minutes.
 	AssumeLifetime time.Duration
+
+	// Store keeps grants and tokens beyond the life of the Cache, and shares them
+	// with other programs. Zero means a Store of the Cache's own, in memory.
+	Store Store
+
+	// Key is the name of the record in Store, such as
+	// "google/client id/you@example.com". Each grant has one of its own, and each
+	// Cache of the same grant the same one. With PerUser, a slash and the escaped
+	// user name are added. It is at most 900 octets of UTF-8. A Store without a
+	// Key is an error.
+	Key string
+
+	// Grant is the refresh token, or what the Fetcher takes in its place, that
+	// was configured. A record in Store that came out of this very grant takes
+	// precedence, for the authority may have replaced the grant since; any other
+	// record is overwritten. Zero means the one in Store, if there is one.
+	Grant sasl.Secret
+
+	// Events is told what has happened. It is called after the fact, in a
+	// goroutine of the Cache, perhaps by several at once, and should not take
+	// long. Zero means that nobody is told.
+	Events func(Event)
 }
 
 // withDefaults returns o with every zero replaced by what it means.
@@ -81,14 +111,25 @@ func (o CacheOptions) withDefaults() CacheOptions {
 type Cache struct {
 	fetcher Fetcher
 	options CacheOptions
+	store   Store
 
-	mu    sync.Mutex
-	users map[string]*entry
+	mu      sync.Mutex
+	closed  bool
+	users   map[string]*entry
+	running sync.WaitGroup // goroutines; begun under mu, and not once closed
 }
 
-// NewCache returns a Cache over f.
+// ErrClosed is the error of a [Cache] that has been closed.
+var ErrClosed = errors.New("providers: the token cache is closed")
+
+// NewCache returns a Cache over f. It makes no request yet. A Cache need not be
+// closed, but should be if it has a Store; see [Cache.Close].
 func NewCache(f Fetcher, o CacheOptions) *Cache {
-	return &Cache{fetcher: f, options: o.withDefaults(), users: make(map[string]*entry)}
+	c := &Cache{fetcher: f, options: o.withDefaults(), store: o.Store, users: make(map[string]*entry)}
+	if c.store == nil {
+		c.store = new(MemoryStore)
+	}
+	return c
 }
 
 var _ sasl.TokenGenerator = (*Cache)(nil)
@@ -123,7 +164,16 @@ func (c *Cache) decide(ctx context.Context, req sasl.TokenRequest) (sasl.Token, 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
+	switch {
+	case c.closed:
+		return sasl.Token{}, nil, ErrClosed
+	case c.options.Store != nil && c.options.Key == "":
+		return sasl.Token{}, nil, &Error{Kind: Misconfigured, Description: "CacheOptions.Store needs a Key"}
+	}
 	e := c.entry(req, now)
+	if e.unsaved != nil && !e.flushing && e.flight == nil && !now.Before(e.saveAt) {
+		c.flush(e)
+	}
 	refused := req.Rejected.Matches(e.token)
 	if refused {
 		e.rejection = req.Rejected
@@ -175,11 +225,31 @@ func (c *Cache) entry(req sasl.TokenRequest, now time.Time) *entry {
 	e := c.users[user]
 	if e == nil {
 		c.makeRoom()
-		e = &entry{user: user}
+		e = &entry{user: user, keeper: c.keeper(user)}
 		c.users[user] = e
 	}
 	e.used = now
 	return e
+}
+
+func (c *Cache) keeper(user string) *keeper {
+	name := c.options.Key
+	if c.options.Store == nil {
+		name = "token"
+	}
+	if c.options.PerUser {
+		name = nameFor(name, user)
+	}
+	return &keeper{fetcher: c.fetcher, options: &c.options, store: c.store, name: name, user: user}
+}
+
+// nameFor returns the name of the record of one user of many. That of a user whose
+// name is too long for a Store holds a hash of it.
+func nameFor(key, user string) string {
+	if name := key + "/" + url.PathEscape(user); len(name) <= maxName {
+		return name
+	}
+	return key + "/" + sumOf(user)
 }
 
 // makeRoom forgets the user who was not asked for the longest, if there are too
@@ -190,11 +260,15 @@ func (c *Cache) makeRoom() {
 	}
 	var oldest *entry
 	for _, e := range c.users {
-		if e.flight == nil && (oldest == nil || e.used.Before(oldest.used)) {
+		if e.flight == nil && !e.flushing && e.unsaved == nil && (oldest == nil || e.used.Before(oldest.used)) {
 			oldest = e
 		}
 	}
-	if oldest != nil {
-		delete(c.users, oldest.user)
+	if oldest == nil {
+		return
+	}
+	delete(c.users, oldest.user)
+	if c.options.Store == nil {
+		_ = c.store.Delete(context.Background(), oldest.keeper.name) // memory does not fail
 	}
 }

@@ -1,8 +1,10 @@
 // Package providers holds what every adapter to an OAuth 2.0 authority shares: a
-// cache that keeps access tokens alive, and errors that say who can mend what.
+// cache that keeps access tokens alive, stores that keep refresh tokens over the
+// end of a program, and errors that say who can mend what.
 //
 // Programs take a ready-made generator from providers/google or
-// providers/microsoft. This package is for those who write one.
+// providers/microsoft. This package is for those who write one, and for those who
+// want to say where tokens are kept.
 //
 // # A generator in ten lines
 //
@@ -42,6 +44,61 @@
 //     such as a revoked grant, is remembered for five minutes and returned
 //     without a request.
 //
+// # Refresh tokens
+//
+// A Fetcher that works with a refresh token finds it in [Request.Grant]. If the
+// authority replaces it, the new one is [Response.Grant], and the Cache takes care
+// of it from there. The first comes from the configuration, as
+// [CacheOptions.Grant], or from a sign-in, by [SaveGrant].
+//
+// Many authorities replace the refresh token with every use, and revoke all of
+// them if one is used twice (RFC 9700, Section 4.14.2): they cannot tell a second
+// program from a thief. So a refresh token must outlive the program, and programs
+// that share one must take turns. With a [Store] they do:
+//
+//	store, err := providers.NewFileStore(filepath.Join(config, "tokens"))
+//	if err != nil { ... }
+//	tokens := providers.NewCache(fetcher, providers.CacheOptions{
+//		Store: store,
+//		Key:   "example.com/client id/you@example.com",
+//	})
+//	defer tokens.Close()
+//
+// The Cache holds the lock of the record from before a request until what came of
+// it is saved, and only then hands the token out. Whoever else waited for the lock
+// finds a good token in the record and asks nobody: in four programs with a
+// hundred callers there is one request.
+//
+//   - If the record cannot be saved, the token is handed out all the same, an
+//     event tells of it, and saving is tried again, by further calls of Token and
+//     by [Cache.Close].
+//   - If a program is killed before the new refresh token is saved, the next one
+//     uses the old, as it must. An authority that forgives that goes on; any other
+//     refuses, and the error has the kind [NeedsUser].
+//   - The refresh token before the present one is kept until the present one has
+//     been used. Should a program find the present one refused that another has
+//     left behind, it tries the one before, once.
+//   - If the user signs in again, every running program goes over to the new
+//     grant with its next request, and one whose grant was dead within a second.
+//     No program overwrites a new grant with what came of an old one.
+//
+// A [FileStore] is for the programs of one user on one machine, a [MemoryStore]
+// for tests. [Encrypted] seals the records of any Store. Package
+// providers/storetest tells whether a Store of your own is right.
+//
+// # Watching
+//
+// [CacheOptions.Events] is told of what happens, and [Cache.Status] says how
+// things stand. A failure of a kind other than Transient, while the present token
+// is still good, is the time to call for the user: not yet has a mail failed.
+//
+//	Events: func(e providers.Event) {
+//		log.Print(e)
+//		if e.Kind == providers.Failed && providers.KindOf(e.Err) != providers.Transient {
+//			alarm(e.Err)
+//		}
+//	}
+//
 // # Errors
 //
 // An [*Error] has a [Kind]: whether time will mend it, or the user, whoever set
@@ -52,4 +109,7 @@
 //	if errors.As(err, &failure) && failure.Kind == providers.NeedsUser {
 //		log.Printf("sign in again: %v", failure)
 //	}
+//
+// Tokens and grants are in no error, event or status, even if a Fetcher is
+// careless with its errors: the Cache takes out those that it knows of.
 package providers

@@ -15,6 +15,7 @@ import (
 // machine sleeps; pauses are measured by the monotonic one.
 type entry struct {
 	user   string
+	keeper *keeper
 	used   time.Time // when it was last asked for
 	flight *flight   // the request under way; nil if none
 
@@ -30,6 +31,11 @@ type entry struct {
 	failure  error     // the last answer of the authority, nil if it gave a token
 	failures int       // failures in a row
 	retryAt  time.Time // no request before that
+
+	unsaved  error     // why what the authority gave is not saved; nil if it is
+	tries    int       // to save it
+	saveAt   time.Time // no further try before that
+	flushing bool      // a try is under way
 }
 
 var (
@@ -56,7 +62,7 @@ func (e *entry) renewable(now time.Time) bool {
 // that some server refused may still do for another server or another mailbox,
 // but not if the authority says that the grant itself is no good.
 func (e *entry) fallback(now time.Time, refused bool, err error) (sasl.Token, error) {
-	if !e.alive(now) || refused || e.rejection != nil && kindOf(err) != Transient {
+	if !e.alive(now) || refused || e.rejection != nil && KindOf(err) != Transient {
 		return sasl.Token{}, err
 	}
 	return e.token, nil
@@ -78,6 +84,15 @@ func (e *entry) unrenewed(refused bool) (sasl.Token, error) {
 // accept takes a token of the authority. told is what the Fetcher knew of
 // refused tokens.
 func (e *entry) accept(r Response, told *sasl.Rejection, now time.Time, o *CacheOptions) {
+	e.hold(r, now, o)
+	if told.Matches(r.Token) {
+		e.rejection, e.renewed = told, true
+	}
+	e.failure, e.failures, e.retryAt = nil, 0, time.Time{}
+}
+
+// hold puts a token in the place of the one before.
+func (e *entry) hold(r Response, now time.Time, o *CacheOptions) {
 	expiry := r.Token.Expiry
 	if expiry.IsZero() {
 		expiry = now.Add(o.AssumeLifetime)
@@ -93,23 +108,43 @@ func (e *entry) accept(r Response, told *sasl.Rejection, now time.Time, o *Cache
 	if !e.token.Value.Equal(r.Token.Value) {
 		e.rejection, e.renewed = nil, false
 	}
-	if told.Matches(r.Token) {
-		e.rejection, e.renewed = told, true
-	}
 	e.token = r.Token
-	e.failure, e.failures, e.retryAt = nil, 0, time.Time{}
 }
 
-// fail takes an error of the Fetcher.
-func (e *entry) fail(err error, now time.Time) {
+// adopt takes a token that the Store had, for want of another. What is known of
+// the authority does not change by it.
+func (e *entry) adopt(stored Response, rejected *sasl.Rejection, now time.Time, o *CacheOptions) {
+	if stored.Token.Value.IsZero() || stored.Token.Value.Equal(e.token.Value) {
+		return
+	}
+	e.hold(stored, now, o)
+	if rejected.Matches(stored.Token) {
+		e.rejection = rejected
+	}
+}
+
+// saved notes whether what the authority gave is safe.
+func (e *entry) saved(err error, now time.Time) {
+	e.unsaved = err
+	if err == nil {
+		e.tries, e.saveAt = 0, time.Time{}
+		return
+	}
+	e.tries++
+	e.saveAt = now.Add(backoff(e.tries))
+}
+
+// fail takes an error of the Fetcher. dead is the pause after one that no retry
+// mends.
+func (e *entry) fail(err error, now time.Time, dead time.Duration) {
 	if errors.Is(err, sasl.ErrNoOtherToken) {
 		e.renewed = true
 		return
 	}
 	e.failure = err
 	e.failures++
-	pause := deadGrant
-	if kindOf(err) == Transient {
+	pause := dead
+	if KindOf(err) == Transient {
 		pause = max(backoff(e.failures), min(retryAfter(err), maxRetryAfter))
 	}
 	e.retryAt = now.Add(pause)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/seed-55a66e92/postern/sasl"
 )
 
 // A Kind tells who can mend a failure.
@@ -113,9 +115,9 @@ func (e *Error) Unwrap() error { return e.Err }
 // doing anything.
 func (e *Error) Temporary() bool { return e.Kind == Transient }
 
-// kindOf returns the kind of any error of a Fetcher. Of one that is not an
-// [*Error] nothing is known, so it is given another chance.
-func kindOf(err error) Kind {
+// KindOf returns the kind of an error, which may wrap an [*Error]. Of one that
+// does not nothing is known, so it is given another chance: Transient.
+func KindOf(err error) Kind {
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Kind
@@ -130,4 +132,26 @@ func retryAfter(err error) time.Duration {
 		return e.RetryAfter
 	}
 	return 0
+}
+
+// withhold returns err, or an error of its kind without the secrets if its text
+// holds one of them: an adapter should have seen to that.
+func withhold(err error, secrets ...sasl.Secret) error {
+	if err == nil {
+		return nil
+	}
+	var found []string
+	for _, s := range secrets {
+		if value := s.Reveal(); len(value) >= minScrubbed && strings.Contains(err.Error(), value) {
+			found = append(found, value)
+		}
+	}
+	if found == nil {
+		return err
+	}
+	safe := &Error{Kind: KindOf(err), RetryAfter: retryAfter(err), Description: Scrub(err.Error(), found...)}
+	if errors.Is(err, sasl.ErrNoOtherToken) {
+		safe.Err = sasl.ErrNoOtherToken
+	}
+	return safe
 }

@@ -36,6 +36,11 @@ type Request struct {
 	// these: it goes to the authority for another, or returns
 	// [sasl.ErrNoOtherToken] if there is no way to one.
 	Rejected *sasl.Rejection
+
+	// Grant is what the user's consent amounts to: a refresh token, or whatever
+	// the Fetcher last returned as [Response.Grant]. Zero means that there is
+	// none; a Fetcher that needs one returns an [*Error] of kind NeedsUser.
+	Grant sasl.Secret
 }
 
 // A Response is what the authority gave.
@@ -47,4 +52,9 @@ type Response struct {
 	// RefreshAt is when the authority wants the token to be renewed. Zero means
 	// that it did not say; the Cache decides.
 	RefreshAt time.Time
+
+	// Grant takes the place of [Request.Grant] from now on: the refresh token that
+	// came with the token (RFC 6749, Section 6). It is saved before anybody gets
+	// the token. Zero means that the grant stays as it is.
+	Grant sasl.Secret
 }

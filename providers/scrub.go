@@ -10,6 +10,9 @@ import (
 // maxScrubbed is the longest text that Scrub returns, in octets.
 const maxScrubbed = 400
 
+// minScrubbed is the shortest secret that Scrub looks for, in octets.
+const minScrubbed = 4
+
 const redacted = "[redacted]"
 
 // Scrub makes text of an authority fit for an error or a log: it takes out the
@@ -20,7 +23,7 @@ func Scrub(text string, secrets ...string) string {
 	text = printable(text)
 	for _, secret := range secrets {
 		for _, form := range []string{secret, printable(secret), url.QueryEscape(secret)} {
-			if len(form) >= 4 {
+			if len(form) >= minScrubbed {
 				text = strings.ReplaceAll(text, form, redacted)
 			}
 		}
