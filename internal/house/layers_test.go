@@ -20,7 +20,7 @@ type layer struct {
 var layers = []layer{
 	{dir: "internal/house"},
 	{dir: "internal/wire"},
-	{dir: "sasl", allow: []string{"internal/wire", "github.com/emersion/go-sasl"}},
+	{dir: "sasl", allow: []string{"internal/wire", "github.com/emersion/go-sasl", "github.com/xdg-go/stringprep"}},
 	{dir: "providers/profile"},
 	{dir: "providers", allow: []string{"sasl"}},
 	{dir: "providers/storetest", allow: []string{"sasl", "providers"}},
@@ -35,11 +35,14 @@ var layers = []layer{
 var coreTests = []string{
 	"sasl/...", "providers", "providers/profile", "providers/storetest",
 	"smtp/...", "mock/...", "conformance/...", "internal/...",
-	"github.com/emersion/go-sasl", "github.com/google/go-cmp/...",
+	"github.com/emersion/go-sasl", "github.com/google/go-cmp/...", "github.com/xdg-go/stringprep",
 }
 
 // coreModules is what the go.mod of core may require.
-var coreModules = []string{"github.com/emersion/go-sasl", "github.com/google/go-cmp"}
+var coreModules = []string{
+	"github.com/emersion/go-sasl", "github.com/google/go-cmp",
+	"github.com/xdg-go/stringprep", "golang.org/x/text", // SASLprep, and what it needs
+}
 
 // ownModules are the directories of the modules besides core.
 var ownModules = []string{
@@ -106,8 +109,8 @@ func TestGoMod(t *testing.T) {
 			case len(fields) == 0:
 			case fields[0] == "toolchain":
 				t.Errorf("%s/go.mod: a toolchain line forces that toolchain on contributors", dir)
-			case dir == "." && fields[0] == "go" && fields[1] != "1.25":
-				t.Errorf("go.mod: core declares go 1.25, not %s", fields[1])
+			case dir == "." && fields[0] == "go" && fields[1] != "1.25.0":
+				t.Errorf("go.mod: core declares go 1.25.0, not %s", fields[1])
 			case dir == "." && strings.Contains(fields[0], "/") && fields[0] != "//" && len(fields) > 1 &&
 				!slices.Contains(coreModules, fields[0]):
 				t.Errorf("go.mod: core may not require %s", fields[0])

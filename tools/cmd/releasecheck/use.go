@@ -14,6 +14,8 @@ import (
 var coreModules = []string{
 	"github.com/emersion/go-sasl",
 	"github.com/google/go-cmp",
+	"github.com/xdg-go/stringprep", // SASLprep
+	"golang.org/x/text",            // which it needs
 }
 
 // use does with the published m what its users do.

@@ -1,0 +1,215 @@
+package sasl
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/tls"
+	"encoding/base64"
+	"hash"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// SCRAM is RFC 5802, with SHA-256 in RFC 7677. The password does not leave: each
+// side proves that it has something of it, the server too. The messages are
+//
+//	C: n,,n=USER,r=NONCE
+//	S: r=NONCE+NONCE,s=SALT,i=ITERATIONS
+//	C: c=BINDING,r=NONCE+NONCE,p=PROOF
+//	S: v=SIGNATURE
+//	C:
+//
+// where SMTP has no place for the last one of the server in its final reply
+// (RFC 4954, Section 4), hence the empty answer. A mechanism whose name ends in
+// -PLUS binds the exchange to the TLS connection.
+
+// SCRAMOptions are what a SCRAM mechanism allows. The zero value is what
+// [Default] has.
+type SCRAMOptions struct {
+	// MinIterations is how many iterations a server has to ask for, so that it
+	// learns little of the password. Zero means 4096 (RFC 7677, Section 4).
+	MinIterations int
+
+	// MaxIterations is how many it may ask for, as they keep this side busy. Zero
+	// means 2,000,000: a second or two.
+	MaxIterations int
+
+	// Bindings are the types of channel binding that may be used, the preferred
+	// one first; see [Conn.ChannelBinding]. Nil means tls-exporter in TLS 1.3 and
+	// tls-unique in older versions, then tls-server-end-point; on the server
+	// side, any.
+	Bindings []string
+
+	// Prepare brings user name and password into the form that both sides compute
+	// with. Nil means SASLprep (RFC 4013) for what is not ASCII, and what SASLprep
+	// does not allow as it is.
+	Prepare func(string) (string, error)
+}
+
+// SCRAM returns the SCRAM mechanism of that name, such as SCRAM-SHA-256 or
+// SCRAM-SHA-256-PLUS, with hash function h. Those of [Default] need no call; it
+// is for other options or another hash:
+//
+//	strict := sasl.SCRAM("SCRAM-SHA-256", sha256.New, sasl.SCRAMOptions{MinIterations: 100_000})
+//	registry := sasl.Default().Without(strict.Name).With(strict)
+//
+// On the server side, unknown users are asked with a salt of their own that stays
+// the same for as long as the Mechanism is in use.
+func SCRAM(name string, h func() hash.Hash, o SCRAMOptions) Mechanism {
+	return newSCRAM(name, h, o).mechanism()
+}
+
+func scramMechanisms() []Mechanism {
+	var mechanisms []Mechanism
+	for name, h := range map[string]func() hash.Hash{
+		"SCRAM-SHA-1": sha1.New, "SCRAM-SHA-256": sha256.New, "SCRAM-SHA-512": sha512.New,
+	} {
+		mechanisms = append(mechanisms, SCRAM(name, h, SCRAMOptions{}), SCRAM(name+plusSuffix, h, SCRAMOptions{}))
+	}
+	return mechanisms
+}
+
+const plusSuffix = "-PLUS"
+
+// A scram is a SCRAM mechanism. It does not change.
+type scram struct {
+	name string // without -PLUS
+	plus bool
+	hash func() hash.Hash
+	opts SCRAMOptions
+
+	nonce   func() string
+	bind    func(c *Conn, typ string) ([]byte, error)
+	derive  deriver
+	fakeKey func() []byte // what the salts of unknown users are made of
+}
+
+func newSCRAM(name string, h func() hash.Hash, o SCRAMOptions) *scram {
+	bare, plus := strings.CutSuffix(name, plusSuffix)
+	o.MinIterations = cmp.Or(o.MinIterations, defaultIterations)
+	o.MaxIterations = cmp.Or(o.MaxIterations, 2_000_000)
+	if o.Prepare == nil {
+		o.Prepare = prepare
+	}
+	return &scram{
+		name: bare, plus: plus, hash: h, opts: o,
+		nonce:  newNonce,
+		bind:   (*Conn).ChannelBinding,
+		derive: deriveKeys,
+		fakeKey: sync.OnceValue(func() []byte {
+			key := make([]byte, sha256.Size)
+			rand.Read(key) // never fails
+			return key
+		}),
+	}
+}
+
+func (s *scram) mechanism() Mechanism {
+	m := Mechanism{
+		Name:      s.fullName(),
+		Rank:      s.rank(),
+		Traits:    Concealed | Mutual,
+		Usable:    usableWithPassword,
+		NewClient: s.newClient,
+		NewServer: s.newServer,
+	}
+	if s.plus {
+		m.Traits |= Binds
+		m.Usable = s.usableWithBinding
+	}
+	return m
+}
+
+func (s *scram) fullName() string {
+	if s.plus {
+		return s.name + plusSuffix
+	}
+	return s.name
+}
+
+// rank places channel binding above every hash. Hashes that Default does not
+// have stand below those that it has.
+func (s *scram) rank() int {
+	rank := map[string]int{
+		"SCRAM-SHA-512": RankSCRAMSHA512, "SCRAM-SHA-256": RankSCRAMSHA256, "SCRAM-SHA-1": RankSCRAMSHA1,
+	}[s.name]
+	rank = cmp.Or(rank, RankSCRAMSHA1-10)
+	if s.plus {
+		rank += RankSCRAMSHA1PLUS - RankSCRAMSHA1
+	}
+	return rank
+}
+
+func (s *scram) usableWithBinding(c *Conn, credentials *Credentials) error {
+	if err := usableWithPassword(c, credentials); err != nil {
+		return err
+	}
+	_, _, err := s.binding(c, "")
+	return err
+}
+
+// binding returns the preferred channel binding of the connection that is not
+// the one refused.
+func (s *scram) binding(c *Conn, refused string) (typ string, data []byte, err error) {
+	if c.TLS == nil {
+		_, err := c.ChannelBinding("")
+		return "", nil, err
+	}
+	var reasons []error
+	for _, typ := range s.bindings(c.TLS) {
+		if typ == refused {
+			continue
+		}
+		data, err := s.bind(c, typ)
+		if err == nil {
+			return typ, data, nil
+		}
+		reasons = append(reasons, err)
+	}
+	if refused != "" || len(reasons) == 0 {
+		return "", nil, errNoBinding
+	}
+	return "", nil, join(reasons...)
+}
+
+func (s *scram) bindings(state *tls.ConnectionState) []string {
+	switch {
+	case s.opts.Bindings != nil:
+		return s.opts.Bindings
+	case state.Version >= tls.VersionTLS13:
+		return []string{bindingExporter, bindingEndPoint}
+	}
+	return []string{bindingUnique, bindingEndPoint}
+}
+
+// offersBinding reports whether any SCRAM mechanism with channel binding is on
+// offer.
+func offersBinding(c *Conn) bool {
+	return slices.ContainsFunc(c.Offered, func(name string) bool {
+		name = strings.ToUpper(name)
+		return strings.HasPrefix(name, "SCRAM-") && strings.HasSuffix(name, plusSuffix)
+	})
+}
+
+// newNonce returns 18 random octets in base64, which holds no comma.
+func newNonce() string {
+	var nonce [18]byte
+	rand.Read(nonce[:]) // never fails
+	return base64.StdEncoding.EncodeToString(nonce[:])
+}
+
+// scramHints are what an Authenticator gives a SCRAM client along with the
+// credentials.
+type scramHints struct {
+	cache   *scramCache
+	refused string // the channel binding that the server has refused just now
+}
+
+func (s *scram) newServer(ctx context.Context, conn *Conn, d Directory) (Server, error) {
+	return &scramServer{scram: s, ctx: ctx, conn: conn, directory: d}, nil
+}
