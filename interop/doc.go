@@ -17,8 +17,14 @@
 //   - Programs against our mock: curl, msmtp and swaks, where they are installed,
 //     do the same over STARTTLS and implicit TLS, by PLAIN and LOGIN and, those
 //     that can, by XOAUTH2 and OAUTHBEARER. The log names their versions.
-//   - Our exchange in another client: the client of go-smtp runs an exchange of
-//     package sasl as its mechanism.
+//   - Our exchange in another client: net/smtp, go-smtp, go-imap and go-mail run
+//     an exchange of package sasl as their mechanism, by SCRAM, SCRAM with -PLUS,
+//     XOAUTH2 and EXTERNAL. A success without the server's proof is an error in
+//     each, and a token that one of them has seen refused is replaced.
+//   - Our server sides in another server: go-imap's server signs its users in by
+//     those of package sasl.
+//   - The gsasl command, where it is installed, at the other end of our client and
+//     server sides.
 //
 // The messages are a handful of this package's own and, where they lie beside
 // the repository, those of ../shared/data/eml.

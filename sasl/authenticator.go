@@ -3,6 +3,8 @@ package sasl
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 )
 
 // An Authenticator signs in: it chooses a mechanism, fetches the secret and runs
@@ -17,6 +19,20 @@ type Authenticator struct {
 
 	refusals refusals
 	renewals renewals
+	keys     scramCache
+	defaults struct { // what a nil Registry stands for
+		once     sync.Once
+		registry *Registry
+	}
+}
+
+// registry returns the mechanisms to choose from.
+func (a *Authenticator) registry() *Registry {
+	if a.Registry != nil {
+		return a.Registry
+	}
+	a.defaults.once.Do(func() { a.defaults.registry = Default() })
+	return a.defaults.registry
 }
 
 // OAuth returns an Authenticator for a user whose access tokens come from g.
@@ -37,7 +53,7 @@ func Password(user, password string) *Authenticator {
 // without fetching a secret. Begin, Authenticate and the engines call it before
 // any I/O. All that is wrong is in the error.
 func (a *Authenticator) Validate() error {
-	return join(a.Credentials.validate(), a.Policy.validate(a.Registry))
+	return join(append(a.Credentials.faults(), a.Policy.faults(a.registry(), &a.Credentials)...)...)
 }
 
 // Authenticate chooses a mechanism for the connection and signs in over t. It
@@ -78,24 +94,27 @@ func (a *Authenticator) Authenticate(ctx context.Context, c *Conn, t Transport) 
 			refusal = err
 		}
 		if refused == nil || m.Traits.strength() > refused.Traits.strength() {
-			refused = &m
+			refused = m
 		}
 	}
 	return mechanism, err
 }
 
 // signIn runs m, and once more if the token it sent was refused and there is
-// another.
-func (a *Authenticator) signIn(ctx context.Context, c *Conn, t Transport, m Mechanism) error {
-	x, err := a.begin(ctx, c, m)
+// another, or if it was bound in a way that the server does not know.
+func (a *Authenticator) signIn(ctx context.Context, c *Conn, t Transport, m *Mechanism) error {
+	x, err := a.begin(ctx, c, m, "")
 	if err != nil {
 		return err
 	}
 	refusal := x.run(ctx, t)
+	if binding := x.bindingRefused(); binding != "" {
+		return a.rebind(ctx, c, t, m, binding, refusal)
+	}
 	if refusal == nil || !x.tokenRefused {
 		return refusal
 	}
-	x, err = a.begin(ctx, c, m)
+	x, err = a.begin(ctx, c, m, "")
 	if err != nil {
 		return renewalFailed(refusal, err)
 	}
@@ -104,6 +123,19 @@ func (a *Authenticator) signIn(ctx context.Context, c *Conn, t Transport, m Mech
 		return err
 	}
 	return &RefusedError{Refusal: refusal, Renewal: err}
+}
+
+// rebind runs m with another channel binding than the one that was refused. If
+// there is none, the refusal stands.
+func (a *Authenticator) rebind(ctx context.Context, c *Conn, t Transport, m *Mechanism, binding string, refusal error) error {
+	x, err := a.begin(ctx, c, m, binding)
+	if errors.Is(err, errNoBinding) {
+		return refusal
+	}
+	if err != nil {
+		return join(refusal, err)
+	}
+	return x.run(ctx, t)
 }
 
 // renewalFailed joins the refusal of a token with why there is no other. What
@@ -128,14 +160,16 @@ func (a *Authenticator) Begin(ctx context.Context, c *Conn) (*Exchange, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.begin(ctx, c, mechanisms[0])
+	return a.begin(ctx, c, mechanisms[0], "")
 }
 
-func (a *Authenticator) begin(ctx context.Context, c *Conn, m Mechanism) (*Exchange, error) {
+// begin starts m, not with the channel binding named.
+func (a *Authenticator) begin(ctx context.Context, c *Conn, m *Mechanism, refused string) (*Exchange, error) {
 	x := &Exchange{authenticator: a, mechanism: m}
 	credentials := a.Credentials
+	credentials.scram = scramHints{&a.keys, refused}
 	if credentials.Token != nil {
-		credentials.Token = &guard{a, x}
+		credentials.Token = &guard{x}
 	}
 	client, err := m.NewClient(ctx, c, &credentials)
 	if err != nil {
@@ -147,21 +181,18 @@ func (a *Authenticator) begin(ctx context.Context, c *Conn, m Mechanism) (*Excha
 
 // choose validates the Authenticator and returns the mechanisms that may run on
 // c, the preferred one first: at least one, or an error.
-func (a *Authenticator) choose(c *Conn) ([]Mechanism, error) {
+func (a *Authenticator) choose(c *Conn) ([]*Mechanism, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
-	var usable []Mechanism
-	var skipped []Decision
-	for m, reason := range a.decide(c) {
-		if reason == nil {
+	var usable []*Mechanism
+	for _, m := range a.mechanisms() {
+		if a.skip(m, c) == nil {
 			usable = append(usable, m)
-		} else {
-			skipped = append(skipped, Decision{Mechanism: m.Name, Reason: reason})
 		}
 	}
 	if len(usable) == 0 {
-		return nil, &NoMechanismError{Offered: c.Offered, Skipped: skipped}
+		return nil, &NoMechanismError{Offered: c.Offered, Skipped: a.Explain(c)}
 	}
 	return usable, nil
 }
@@ -171,36 +202,32 @@ func (a *Authenticator) choose(c *Conn) ([]Mechanism, error) {
 func (a *Authenticator) Explain(c *Conn) []Decision {
 	var decisions []Decision
 	chosen := false
-	for m, reason := range a.decide(c) {
+	for _, m := range a.mechanisms() {
+		reason := a.skip(m, c)
 		decisions = append(decisions, Decision{Mechanism: m.Name, Chosen: reason == nil && !chosen, Reason: reason})
 		chosen = chosen || reason == nil
 	}
 	return decisions
 }
 
-// decide yields every mechanism of the registry in order of preference, and why
-// it cannot run on c.
-func (a *Authenticator) decide(c *Conn) func(yield func(Mechanism, error) bool) {
-	mechanisms := a.Registry.Mechanisms()
-	a.Policy.sort(mechanisms)
-	return func(yield func(Mechanism, error) bool) {
-		for _, m := range mechanisms {
-			if !yield(m, a.skip(&m, c)) {
-				return
-			}
-		}
-	}
-}
+// mechanisms returns the whole registry in order of preference.
+func (a *Authenticator) mechanisms() []*Mechanism { return a.Policy.sorted(a.registry().ranked) }
+
+// The reasons why a mechanism cannot run that are not its own.
+var (
+	errServerOnly = errors.New("sasl: it has a server side alone")
+	errNotOffered = errors.New("sasl: not offered by the server")
+)
 
 // skip says why m cannot run on c, nil if it can.
 func (a *Authenticator) skip(m *Mechanism, c *Conn) error {
 	switch {
 	case m.NewClient == nil:
-		return errors.New("sasl: has no client side")
+		return errServerOnly
 	case !c.Offers(m.Name):
-		return errors.New("sasl: not offered by the server")
+		return errNotOffered
 	case !a.Credentials.allowed(c.Host):
-		return ErrWrongHost
+		return fmt.Errorf("%w: Credentials.Hosts does not name %q", ErrWrongHost, c.Host)
 	}
 	if m.Usable != nil {
 		if err := m.Usable(c, &a.Credentials); err != nil {

@@ -2,6 +2,7 @@ package sasl
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"slices"
 	"strings"
 )
@@ -34,6 +35,11 @@ type Conn struct {
 
 	// ClientCert says that the client showed a certificate of its own.
 	ClientCert bool
+
+	// ServerCertificate is the server's certificate, for the channel binding
+	// tls-server-end-point. A client may leave it nil: TLS has it there. A server
+	// sets it to the leaf certificate that it showed, or has no such binding.
+	ServerCertificate *x509.Certificate
 
 	// Offered holds the mechanisms that the server offers. After STARTTLS, only
 	// what it offered since counts (RFC 3207, Section 4.2).

@@ -32,6 +32,8 @@ type Credentials struct {
 	// Hosts are the only hosts, as named when dialling, that may see these
 	// credentials. Empty means any host.
 	Hosts []string
+
+	scram scramHints // of the Authenticator, if one runs the exchange
 }
 
 // BearerToken fetches the access token for an exchange on conn. A mechanism
@@ -78,11 +80,12 @@ func (c *Credentials) password(ctx context.Context) (Secret, error) {
 	return secret, nil
 }
 
-// The reasons that Usable of this package's mechanisms gives.
+// The reasons that Usable of this package's mechanisms gives, in words for the
+// user.
 var (
 	errNoPassword = errors.New("sasl: no password to sign in with")
 	errNoToken    = errors.New("sasl: no token generator to sign in with")
-	errNoAuthzID  = errors.New("sasl: mechanism cannot carry an authorization identity")
+	errNoAuthzID  = errors.New("sasl: it has no place for an authorization identity: leave Credentials.AuthzID empty")
 )
 
 func usableWithPassword(_ *Conn, c *Credentials) error {
@@ -110,7 +113,10 @@ func withoutAuthzID(usable func(*Conn, *Credentials) error) func(*Conn, *Credent
 	}
 }
 
-func (c *Credentials) validate() error {
+func (c *Credentials) validate() error { return join(c.faults()...) }
+
+// faults returns all that is wrong with the credentials.
+func (c *Credentials) faults() []error {
 	var errs []error
 	if c.Password != nil && c.Token != nil {
 		errs = append(errs, ErrAmbiguousCredentials)
@@ -118,11 +124,16 @@ func (c *Credentials) validate() error {
 	if c.Username == "" && (c.Password != nil || c.Token != nil) {
 		errs = append(errs, fmt.Errorf("%w: no user name", ErrBadCredentials))
 	}
-	errs = append(errs, checkIdentity("user name", c.Username), checkIdentity("authorization identity", c.AuthzID))
+	if err := checkIdentity("user name", c.Username); err != nil {
+		errs = append(errs, err)
+	}
+	if err := checkIdentity("authorization identity", c.AuthzID); err != nil {
+		errs = append(errs, err)
+	}
 	if slices.Contains(c.Hosts, "") {
 		errs = append(errs, fmt.Errorf("%w: empty name in Hosts", ErrBadCredentials))
 	}
-	return join(errs...)
+	return errs
 }
 
 // allowed reports whether host may see the credentials.

@@ -10,6 +10,12 @@ import (
 type Directory interface {
 	// Account returns the account of that authentication identity, or an error
 	// that matches [ErrNoAccount]. Any other error is temporary to the client.
+	//
+	// A token of an unknown user is refused without an error challenge, which
+	// tells the client that there is no such user if other tokens are refused
+	// by one. A directory that must not tell returns, along with ErrNoAccount, an
+	// Account whose Token refuses as it refuses any bad token; success of it does
+	// not count.
 	Account(ctx context.Context, username string) (Account, error)
 }
 
@@ -22,6 +28,14 @@ var ErrNoAccount = errors.New("sasl: no such account")
 type Account struct {
 	// Password is the password in clear.
 	Password Secret
+
+	// SCRAM holds what the server keeps in place of the password, by the name of
+	// the mechanism without -PLUS: "SCRAM-SHA-256". For a mechanism that is not
+	// there, the key is derived from Password at every sign-in, with 4096
+	// iterations. Clients are told a key's salt and iterations before they have
+	// proved anything: if those differ from 16 octets and 4096, they tell that
+	// there is such an account.
+	SCRAM map[string]StoredKey
 
 	// Token checks an access token for this account and returns nil for a good
 	// one. An [*OAuthError] is sent to the client as an error challenge before the

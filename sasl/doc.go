@@ -12,8 +12,21 @@
 //	a := sasl.Password("alice@example.com", password)
 //
 // An Authenticator stands for one account. Share it among all connections of the
-// account; it is safe for concurrent use. A password that the server refuses is
-// not tried again, by this mechanism or another.
+// account; it is safe for concurrent use. Hand it to package smtp as the Auth of
+// its Config, or see below for other engines.
+//
+// Where the server can, the password does not leave: SCRAM shows that both sides
+// know it, bound to the TLS connection if possible. Otherwise PLAIN or LOGIN send
+// it over verified TLS. A password that the server refuses is not tried again, by
+// this mechanism or another. To insist on more than a server may offer:
+//
+//	a.Policy.RequireMutual = true  // the server has to prove itself: SCRAM
+//	a.Policy.RequireBinding = true // on this very connection: SCRAM with -PLUS
+//
+// With a client certificate there is no password at all: set
+// [Credentials.External], and EXTERNAL runs on connections that showed one.
+//
+//	a := &sasl.Authenticator{Credentials: sasl.Credentials{External: true}}
 //
 // # Signing in with OAuth 2.0
 //
@@ -63,19 +76,43 @@
 //     NewClient, and has Bearer among its Traits. Then a refused token is renewed.
 //   - A mechanism that is bound to the TLS connection (RFC 5056) has Binds there.
 //   - A Client in which the server has to prove itself implements [Finisher].
+//   - A server side is a [Server] that looks the user up in a [Directory]. It
+//     returns no data together with done, and implements [Identifier].
 //
 // # Mechanisms
 //
-//	Name         Source                         Rank  Takes     Initial response
-//	XOAUTH2      Google, Microsoft              720   token     yes
-//	OAUTHBEARER  RFC 7628, RFC 6750, RFC 5801   710   token     yes
-//	PLAIN        RFC 4616                       200   password  yes
-//	LOGIN        draft-murchison-sasl-login-00  100   password  no
+//	Name                Source                         Rank  Takes        Initial response
+//	EXTERNAL            RFC 4422, Appendix A           900   certificate  yes
+//	XOAUTH2             Google, Microsoft              720   token        yes
+//	OAUTHBEARER         RFC 7628, RFC 6750, RFC 5801   710   token        yes
+//	SCRAM-SHA-512-PLUS  RFC 5802                       630   password     yes
+//	SCRAM-SHA-256-PLUS  RFC 7677                       620   password     yes
+//	SCRAM-SHA-1-PLUS    RFC 5802                       610   password     yes
+//	SCRAM-SHA-512       RFC 5802                       530   password     yes
+//	SCRAM-SHA-256       RFC 7677                       520   password     yes
+//	SCRAM-SHA-1         RFC 5802                       510   password     yes
+//	PLAIN               RFC 4616                       200   password     yes
+//	LOGIN               draft-murchison-sasl-login-00  100   password     no
+//	CRAM-MD5            RFC 2195                       50    password     no
+//	ANONYMOUS           RFC 4505                       10    nothing      yes
 //
 // Of those that the server offers, the one with the highest rank that the
 // credentials and the policy allow is run. [Policy.Order] replaces the ranks.
-// Names are compared whole: PLAIN-CLIENTTOKEN is not PLAIN. All of them have a
-// server side too, which signs in against a [Directory].
+// Names are compared whole: PLAIN-CLIENTTOKEN is not PLAIN.
+//
+// Two do not run by themselves. CRAM-MD5 keeps the password from a listener and
+// gives whoever poses as the server what it takes to guess it; it is for servers
+// that have nothing better, and [Policy.Order] has to name it. ANONYMOUS is not in
+// [Default]; a program that wants to be a guest adds [Anonymous].
+//
+// SCRAM prepares names and passwords by SASLprep (RFC 4013, a profile of RFC 3454)
+// and derives its keys by PBKDF2 (RFC 8018). Its -PLUS binds by one of three kinds
+// of data (RFC 5056) that [Conn.ChannelBinding] explains, after RFC 5929, RFC 7627
+// and RFC 9266. [SCRAM] makes one with other limits.
+//
+// All of them have a server side too, which signs in against a [Directory]:
+// EXTERNAL against an [ExternalDirectory], ANONYMOUS against an
+// [AnonymousDirectory].
 //
 // # What is refused, and why
 //
@@ -124,16 +161,51 @@
 //
 // # With other engines
 //
-// [Authenticator.Begin] returns an [Exchange], which is a go-sasl client: give
-// it to the engine and the engine's verdict to [Exchange.Finish].
+// [Authenticator.Begin] returns an [Exchange], which is a go-sasl client. go-smtp
+// and go-imap take it as it is; their verdict goes to [Exchange.Finish]:
 //
-//	x, err := a.Begin(ctx, conn)
+//	state, _ := client.TLSConnectionState()
+//	_, offered := client.Extension("AUTH")
+//	x, err := a.Begin(ctx, &sasl.Conn{
+//		Service: "smtp", Host: host, Port: port, // as dialled
+//		TLS: &state, Verified: true, // unless InsecureSkipVerify is set
+//		Offered: strings.Fields(offered),
+//	})
 //	...
 //	err = x.Finish(client.Auth(x))
 //
-// Finish knows the errors of net/smtp and go-smtp, and others that keep the code
-// of the reply in a field Code. For an engine whose errors do not, wrap them
-// together with what they mean, or a refused token will not be recognised:
+// With go-imap, Service is "imap", Offered is client.Caps().AuthMechanisms() and
+// the last line
+//
+//	err = x.Finish(client.Authenticate(x))
+//
+// Finish is no formality. A server may report success before it has proved
+// itself, and engines take that for the end: Finish does not. It is also how an
+// Authenticator learns of a refused token. These engines try once; the next
+// sign-in, on a new connection, takes another token.
+//
+// net/smtp has an interface of its own, and [NetSMTP] fits it:
+//
+//	auth := sasl.NetSMTP(ctx, a, &sasl.Conn{Host: host, TLS: &state, Verified: true})
+//	err = auth.Finish(client.Auth(auth))
+//
+// go-mail has the same interface but for the type of one parameter. An adapter is
+// one method:
+//
+//	type goMailAuth struct{ *sasl.NetSMTPAuth }
+//
+//	func (a goMailAuth) Start(s *mailsmtp.ServerInfo) (string, []byte, error) {
+//		return a.NetSMTPAuth.Start((*smtp.ServerInfo)(s))
+//	}
+//
+// It goes into WithSMTPAuthCustom, and its Finish around DialWithContext, which
+// signs in. go-mail connects by itself, so let VerifyConnection of its TLS
+// configuration fill in TLS and Verified of the Conn.
+//
+// Finish knows the errors of all four, and others that keep the code of an SMTP
+// reply in a field Code, or the response codes of IMAP (RFC 5530) in fields Type
+// and Code. For an engine whose errors do not, wrap them together with what they
+// mean, or a refused token will not be recognised:
 //
 //	err = x.Finish(fmt.Errorf("%w: %w", sasl.ErrRejected, err))
 package sasl

@@ -3,7 +3,6 @@ package sasl
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -70,46 +69,14 @@ func ReplyKind(code int) error {
 	return ErrProtocol
 }
 
-// classified makes a verdict of another protocol engine match the error that it
-// stands for, if it tells an SMTP reply code.
-func classified(verdict error) error {
-	code := replyCode(verdict)
-	if code == 0 {
-		return verdict
-	}
-	kind := ReplyKind(code)
-	if kind == nil || errors.Is(verdict, kind) {
-		return verdict
-	}
-	return fmt.Errorf("%w: %w", kind, verdict)
-}
-
-// replyCode returns the code of the reply that an error stands for, 0 if it
-// stands for none. Engines have error types of their own; net/smtp's and
-// go-smtp's have the code in a field Code.
-func replyCode(err error) int {
-	for ; err != nil; err = errors.Unwrap(err) {
-		v := reflect.Indirect(reflect.ValueOf(err))
-		if v.Kind() != reflect.Struct {
-			continue
-		}
-		field, ok := v.Type().FieldByName("Code")
-		if !ok {
-			continue
-		}
-		f, missing := v.FieldByIndexErr(field.Index) // it may be promoted from a nil pointer
-		if missing == nil && f.CanInt() && f.Int() >= 400 && f.Int() <= 599 {
-			return int(f.Int())
-		}
-	}
-	return 0
-}
-
 // faults are several errors on one line.
 type faults []error
 
 // join is errors.Join for an error that is shown on one line.
 func join(errs ...error) error {
+	if len(errs) == 0 {
+		return nil
+	}
 	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 	if len(errs) == 0 {
 		return nil
@@ -155,8 +122,17 @@ func (e *NoMechanismError) Error() string {
 		}
 		fmt.Fprintf(&b, "%.20s", printable(name))
 	}
+	var reasons []string
+	skipped := map[string][]string{} // by reason
 	for _, d := range e.Skipped {
-		fmt.Fprintf(&b, "; %s: %s", d.Mechanism, strings.TrimPrefix(d.Reason.Error(), "sasl: "))
+		reason := strings.TrimPrefix(d.Reason.Error(), "sasl: ")
+		if skipped[reason] == nil {
+			reasons = append(reasons, reason)
+		}
+		skipped[reason] = append(skipped[reason], d.Mechanism)
+	}
+	for _, reason := range reasons {
+		fmt.Fprintf(&b, "; %s: %s", strings.Join(skipped[reason], ", "), reason)
 	}
 	return b.String()
 }

@@ -1,10 +1,13 @@
 package sasl_test
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
+	"net/smtp"
 
 	"github.com/seed-55a66e92/postern/sasl"
 )
@@ -39,41 +42,74 @@ func ExampleTokenString() {
 func ExampleNoMechanismError() {
 	a := sasl.OAuth("your.email@gmail.com", sasl.TokenString(getAccessToken))
 
-	_, err := a.Begin(context.Background(), &sasl.Conn{Host: "mail.example.com", Offered: []string{"PLAIN", "XOAUTH2"}})
+	conn := &sasl.Conn{Host: "mail.example.com", Offered: []string{"PLAIN", "XOAUTH2"}}
+	_, err := a.Begin(context.Background(), conn)
 	fmt.Println(errors.Is(err, sasl.ErrInsecure))
-	for _, d := range a.Explain(&sasl.Conn{Host: "mail.example.com", Offered: []string{"PLAIN", "XOAUTH2"}}) {
-		fmt.Println(d.Mechanism, d.Reason)
+	for _, d := range a.Explain(conn) {
+		if conn.Offers(d.Mechanism) {
+			fmt.Println(d.Mechanism, d.Reason)
+		}
 	}
 	// Output:
 	// true
-	// XOAUTH2 sasl: connection not secure enough: it sends a secret and the connection has no TLS
-	// OAUTHBEARER sasl: not offered by the server
+	// XOAUTH2 sasl: connection not secure enough: it sends a secret and the connection has no TLS: connect with TLS
 	// PLAIN sasl: no password to sign in with
-	// LOGIN sasl: not offered by the server
+}
+
+// With net/smtp: Auth in the middle, Finish around it.
+func ExampleNetSMTP() {
+	a := sasl.Password("alice@example.com", "correct horse")
+	client, closeClient := dialExample() // smtp.Dial and StartTLS, in a program
+	defer closeClient()
+
+	conn := &sasl.Conn{Host: "mail.example.com", Loopback: true}
+	if state, ok := client.TLSConnectionState(); ok {
+		conn.TLS, conn.Verified = &state, true // StartTLS has checked the certificate
+	}
+	auth := sasl.NetSMTP(context.Background(), a, conn)
+	err := auth.Finish(client.Auth(auth))
+	fmt.Println(auth.Mechanism(), err)
+	// Output: PLAIN <nil>
+}
+
+// dialExample connects to a server that believes everybody.
+func dialExample() (client *smtp.Client, closeClient func()) {
+	near, far := net.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		replies := []string{"220 mail.example.com", "250-mail.example.com\r\n250 AUTH LOGIN PLAIN", "235 2.7.0 Welcome"}
+		lines := bufio.NewScanner(far)
+		for _, reply := range replies {
+			fmt.Fprint(far, reply+"\r\n")
+			lines.Scan()
+		}
+	}()
+	client, err := smtp.NewClient(near, "mail.example.com")
+	if err != nil {
+		panic(err)
+	}
+	return client, func() { client.Close(); far.Close(); <-done }
 }
 
 // X-PIN is a mechanism of our own: the server asks for a PIN and gets it.
 type pin struct{ code sasl.Secret }
 
-func (p pin) Start() (string, []byte, error)        { return "X-PIN", nil, nil }
-func (p pin) Next(challenge []byte) ([]byte, error) { return []byte(p.code.Reveal()), nil }
+func (p pin) Start() (string, []byte, error) { return "X-PIN", nil, nil }
+func (p pin) Next([]byte) ([]byte, error)    { return []byte(p.code.Reveal()), nil }
 
-func xPIN(code sasl.Secret) sasl.Mechanism {
-	return sasl.Mechanism{Name: "X-PIN", Rank: 250, NewClient: func(
-		context.Context, *sasl.Conn, *sasl.Credentials,
-	) (sasl.Client, error) {
-		return pin{code}, nil
-	}}
+func newPIN(context.Context, *sasl.Conn, *sasl.Credentials) (sasl.Client, error) {
+	return pin{sasl.NewSecret("1234")}, nil
 }
 
-// A mechanism of your own is a literal of type Mechanism and a Client. Here it
+// A mechanism of your own is a Client and a literal of type Mechanism. Here it
 // has a higher rank than PLAIN and is chosen before it.
 func ExampleRegistry_With() {
 	a := sasl.Password("alice", "secret")
-	a.Registry = sasl.Default().With(xPIN(sasl.NewSecret("1234")))
+	a.Registry = sasl.Default().With(sasl.Mechanism{Name: "X-PIN", Rank: 250, NewClient: newPIN})
 
-	verified := &sasl.Conn{TLS: &tls.ConnectionState{}, Verified: true, Offered: []string{"PLAIN", "X-PIN"}}
-	x, err := a.Begin(context.Background(), verified)
+	secure := &sasl.Conn{TLS: &tls.ConnectionState{}, Verified: true, Offered: []string{"PLAIN", "X-PIN"}}
+	x, err := a.Begin(context.Background(), secure)
 	if err != nil {
 		fmt.Println(err)
 		return

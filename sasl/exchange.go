@@ -46,7 +46,7 @@ type Reply struct {
 // server can do and ends in Finish. One goroutine may use it at a time.
 type Exchange struct {
 	authenticator *Authenticator
-	mechanism     Mechanism
+	mechanism     *Mechanism
 	client        Client
 	token         Token // what was fetched for it, if anything was
 
@@ -191,6 +191,16 @@ func (x *Exchange) answer(reply Reply) ([]byte, error) {
 		}
 	}
 	return x.Next(reply.Challenge)
+}
+
+// bindingRefused returns the channel binding that the server does not know, ""
+// if that is not how the exchange ended or the connection is lost.
+func (x *Exchange) bindingRefused() string {
+	c, ok := x.client.(*scramClient)
+	if !ok || x.broken || x.failure != nil || errors.Is(x.result, ErrUnavailable) {
+		return ""
+	}
+	return c.bindingRefused()
 }
 
 // A promptIgnorer is a Client to which challenges are prompts without meaning.

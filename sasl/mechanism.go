@@ -49,8 +49,9 @@ type Mechanism struct {
 	Traits Traits
 
 	// Usable says why the mechanism cannot run on this connection with these
-	// credentials; nil means that it can. It does no I/O and fetches no secret.
-	// A nil Usable means "always".
+	// credentials; nil means that it can. The reason is for the user, who may see it
+	// in a [NoMechanismError]. Usable does no I/O and fetches no secret, and copes
+	// with a Conn that is empty. A nil Usable means "always".
 	Usable func(*Conn, *Credentials) error
 
 	// NewClient starts the client side of an exchange. It may fetch secrets; ctx
@@ -107,10 +108,22 @@ func (t Traits) strength() int {
 
 // Ranks of the mechanisms in [Default]. XOAUTH2 stands before OAUTHBEARER
 // because the largest providers document it and some offer nothing else; both
-// are equally safe.
+// are equally safe. SCRAM that is bound to TLS stands before SCRAM with a longer
+// hash.
 const (
+	RankEXTERNAL    = 900
 	RankXOAUTH2     = 720
 	RankOAUTHBEARER = 710
-	RankPLAIN       = 200
-	RankLOGIN       = 100
+
+	RankSCRAMSHA512PLUS = 630
+	RankSCRAMSHA256PLUS = 620
+	RankSCRAMSHA1PLUS   = 610
+	RankSCRAMSHA512     = 530
+	RankSCRAMSHA256     = 520
+	RankSCRAMSHA1       = 510
+
+	RankPLAIN     = 200
+	RankLOGIN     = 100
+	RankCRAMMD5   = 50 // deprecated: it runs where Policy.Order names it
+	RankANONYMOUS = 10 // not in Default: see Anonymous
 )

@@ -37,23 +37,44 @@ type Decision struct {
 	Reason    error // why it cannot run here; nil if it can
 }
 
+// The reasons why a policy forbids a mechanism, in words for its user.
+var (
+	errNotInOrder = errors.New("sasl: not in Policy.Order")
+	errDeprecated = errors.New("sasl: deprecated: name it in Policy.Order to allow it")
+	errNotMutual  = errors.New("sasl: Policy.RequireMutual wants a mechanism in which the server proves itself, such as SCRAM")
+	errNotBound   = errors.New("sasl: Policy.RequireBinding wants a mechanism that is bound to TLS, such as SCRAM with -PLUS")
+	errNoTLS      = fmt.Errorf("%w: it sends a secret and the connection has no TLS: connect with TLS", ErrInsecure)
+	errUnverified = fmt.Errorf("%w: it sends a secret and the server's certificate is not verified: "+
+		"put its authority into RootCAs in place of InsecureSkipVerify", ErrInsecure)
+)
+
 // rejects says why the policy forbids m on c, nil if it does not.
 func (p *Policy) rejects(m *Mechanism, c *Conn) error {
+	if err := p.rules(m); err != nil {
+		return err
+	}
 	switch {
-	case len(p.Order) > 0 && !p.names(m.Name):
-		return errors.New("sasl: not in Policy.Order")
-	case m.Traits.Has(Deprecated) && !p.names(m.Name):
-		return errors.New("sasl: deprecated; name it in Policy.Order to allow it")
-	case p.RequireMutual && !m.Traits.Has(Mutual):
-		return errors.New("sasl: Policy.RequireMutual wants proof of the server")
-	case p.RequireBinding && !m.Traits.Has(Binds):
-		return errors.New("sasl: Policy.RequireBinding wants it bound to TLS")
 	case m.Traits.Has(Concealed), c.Verified && c.TLS != nil, c.Loopback:
 		return nil
 	case c.TLS == nil && !p.InsecurePlaintext:
-		return fmt.Errorf("%w: it sends a secret and the connection has no TLS", ErrInsecure)
+		return errNoTLS
 	case c.TLS != nil && !p.InsecureUnverifiedTLS:
-		return fmt.Errorf("%w: it sends a secret and the server's certificate is not verified", ErrInsecure)
+		return errUnverified
+	}
+	return nil
+}
+
+// rules says why the policy forbids m on any connection, nil if it does not.
+func (p *Policy) rules(m *Mechanism) error {
+	switch {
+	case len(p.Order) > 0 && !p.names(m.Name):
+		return errNotInOrder
+	case m.Traits.Has(Deprecated) && !p.names(m.Name):
+		return errDeprecated
+	case p.RequireMutual && !m.Traits.Has(Mutual):
+		return errNotMutual
+	case p.RequireBinding && !m.Traits.Has(Binds):
+		return errNotBound
 	}
 	return nil
 }
@@ -62,20 +83,24 @@ func (p *Policy) names(mechanism string) bool {
 	return slices.ContainsFunc(p.Order, func(name string) bool { return strings.EqualFold(name, mechanism) })
 }
 
-// sort brings mechanisms into the order of the policy: those that Order names
-// first, as it names them, then the others by rank as they come.
-func (p *Policy) sort(mechanisms []Mechanism) {
-	place := func(m Mechanism) int {
+// sorted returns mechanisms, which come by rank, in the order of the policy:
+// those that Order names first, as it names them, then the others.
+func (p *Policy) sorted(mechanisms []*Mechanism) []*Mechanism {
+	if len(p.Order) == 0 {
+		return mechanisms
+	}
+	place := func(m *Mechanism) int {
 		i := slices.IndexFunc(p.Order, func(name string) bool { return strings.EqualFold(name, m.Name) })
 		if i < 0 {
 			return len(p.Order)
 		}
 		return i
 	}
-	slices.SortStableFunc(mechanisms, func(a, b Mechanism) int { return place(a) - place(b) })
+	return slices.SortedStableFunc(slices.Values(mechanisms), func(a, b *Mechanism) int { return place(a) - place(b) })
 }
 
-func (p *Policy) validate(r *Registry) error {
+// faults returns all that is wrong with the policy, whatever the connection.
+func (p *Policy) faults(r *Registry, c *Credentials) []error {
 	var errs []error
 	for i, name := range p.Order {
 		if _, ok := r.Lookup(name); !ok {
@@ -85,5 +110,26 @@ func (p *Policy) validate(r *Registry) error {
 			errs = append(errs, fmt.Errorf("sasl: Policy.Order names %q twice", name))
 		}
 	}
-	return join(errs...)
+	if (p.RequireMutual || p.RequireBinding) && len(errs) == 0 && !p.satisfiable(r, c) {
+		errs = append(errs, errUnsatisfiable)
+	}
+	return errs
+}
+
+var errUnsatisfiable = errors.New("sasl: no mechanism that takes these credentials can do what Policy.RequireMutual or " +
+	"Policy.RequireBinding wants: SCRAM can, with a password")
+
+// satisfiable reports whether there may be a connection on which the policy
+// allows a mechanism that takes the credentials.
+func (p *Policy) satisfiable(r *Registry, c *Credentials) bool {
+	return slices.ContainsFunc(r.ranked, func(m *Mechanism) bool {
+		if m.NewClient == nil || p.rules(m) != nil {
+			return false
+		}
+		if m.Usable == nil {
+			return true
+		}
+		reason := m.Usable(&Conn{}, c)
+		return !errors.Is(reason, errNoPassword) && !errors.Is(reason, errNoToken)
+	})
 }

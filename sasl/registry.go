@@ -12,13 +12,27 @@ import (
 // a new one, so it is safe for concurrent use. A nil *Registry stands for
 // [Default].
 type Registry struct {
-	byName map[string]Mechanism
+	byName map[string]*Mechanism
+	ranked []*Mechanism // the same, in the order of Mechanisms
 }
 
-// Default returns the registry of the mechanisms that are safe to negotiate:
-// XOAUTH2, OAUTHBEARER, PLAIN and LOGIN, in order of preference.
+// Default returns the registry of all mechanisms of this package but ANONYMOUS
+// (see [Anonymous]). CRAM-MD5 is in it and runs only if [Policy.Order] names it.
 func Default() *Registry {
-	return new(Registry).With(xoauth2Mechanism(), oauthBearerMechanism(), plainMechanism(), loginMechanism())
+	return new(Registry).With(append(
+		scramMechanisms(),
+		externalMechanism(),
+		xoauth2Mechanism(), oauthBearerMechanism(),
+		plainMechanism(), loginMechanism(), cramMD5Mechanism(),
+	)...)
+}
+
+// newRegistry takes byName for its own.
+func newRegistry(byName map[string]*Mechanism) *Registry {
+	ranked := slices.SortedFunc(maps.Values(byName), func(a, b *Mechanism) int {
+		return cmp.Or(cmp.Compare(b.Rank, a.Rank), cmp.Compare(a.Name, b.Name))
+	})
+	return &Registry{byName, ranked}
 }
 
 func (r *Registry) orDefault() *Registry {
@@ -35,7 +49,7 @@ func (r *Registry) orDefault() *Registry {
 func (r *Registry) With(mechanisms ...Mechanism) *Registry {
 	byName := maps.Clone(r.orDefault().byName)
 	if byName == nil {
-		byName = make(map[string]Mechanism, len(mechanisms))
+		byName = make(map[string]*Mechanism, len(mechanisms))
 	}
 	for _, m := range mechanisms {
 		if !validName(m.Name) {
@@ -47,9 +61,9 @@ func (r *Registry) With(mechanisms ...Mechanism) *Registry {
 		if m.NewClient == nil && m.NewServer == nil {
 			panic(fmt.Sprintf("sasl: mechanism %s has neither NewClient nor NewServer", m.Name))
 		}
-		byName[m.Name] = m
+		byName[m.Name] = &m
 	}
-	return &Registry{byName}
+	return newRegistry(byName)
 }
 
 // Without returns a registry that lacks the mechanisms named. Names that r does
@@ -59,27 +73,32 @@ func (r *Registry) Without(names ...string) *Registry {
 	for _, name := range names {
 		delete(byName, strings.ToUpper(name))
 	}
-	return &Registry{byName}
+	return newRegistry(byName)
 }
 
 // Lookup returns the mechanism of that name, in any case.
 func (r *Registry) Lookup(name string) (Mechanism, bool) {
 	m, ok := r.orDefault().byName[strings.ToUpper(name)]
-	return m, ok
+	if !ok {
+		return Mechanism{}, false
+	}
+	return *m, true
 }
 
 // Mechanisms returns all mechanisms, the highest rank first and those of equal
 // rank by name.
 func (r *Registry) Mechanisms() []Mechanism {
-	return slices.SortedFunc(maps.Values(r.orDefault().byName), func(a, b Mechanism) int {
-		return cmp.Or(cmp.Compare(b.Rank, a.Rank), cmp.Compare(a.Name, b.Name))
-	})
+	var mechanisms []Mechanism
+	for _, m := range r.orDefault().ranked {
+		mechanisms = append(mechanisms, *m)
+	}
+	return mechanisms
 }
 
 // Names returns the names of all mechanisms in the order of [Registry.Mechanisms].
 func (r *Registry) Names() []string {
 	var names []string
-	for _, m := range r.Mechanisms() {
+	for _, m := range r.orDefault().ranked {
 		names = append(names, m.Name)
 	}
 	return names

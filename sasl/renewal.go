@@ -8,13 +8,10 @@ import (
 
 // A guard stands between a mechanism and the token generator: it tells the
 // generator of refused tokens and lets none of them through.
-type guard struct {
-	authenticator *Authenticator
-	exchange      *Exchange
-}
+type guard struct{ exchange *Exchange }
 
 func (g *guard) Token(ctx context.Context, req TokenRequest) (Token, error) {
-	refused := &g.authenticator.refusals
+	refused := &g.exchange.authenticator.refusals
 	token, told, err := g.ask(ctx, req)
 	if err == nil && refused.find(token) != nil && !told.Matches(token) {
 		// Another connection learnt of the refusal while the generator worked.
@@ -33,7 +30,7 @@ func (g *guard) Token(ctx context.Context, req TokenRequest) (Token, error) {
 // ask asks the generator for a token and returns what it was told of refused
 // ones. Connections that know of the same refusals share one call.
 func (g *guard) ask(ctx context.Context, req TokenRequest) (Token, *Rejection, error) {
-	a := g.authenticator
+	a := g.exchange.authenticator
 	told, epoch, err := a.refusals.rejection()
 	if err != nil {
 		return Token{}, nil, err

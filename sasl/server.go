@@ -49,14 +49,19 @@ func signInByPassword(ctx context.Context, d Directory, authn, authz, password s
 
 // signInByToken checks a token. An *OAuthError means an error challenge.
 func signInByToken(ctx context.Context, d Directory, authn, token string) error {
-	account, err := lookup(ctx, d, authn)
+	account, err := d.Account(ctx, authn)
+	unknown := errors.Is(err, ErrNoAccount)
 	switch {
-	case err != nil && !errors.Is(err, ErrRejected):
-		return err
-	case err != nil || account.Token == nil:
+	case err != nil && !unknown:
+		return fmt.Errorf("%w: %w", ErrTemporary, err)
+	case account.Token == nil:
 		return fmt.Errorf("%w: unknown user or one without tokens", ErrRejected)
 	}
-	return account.Token(ctx, NewSecret(token))
+	refusal := account.Token(ctx, NewSecret(token))
+	if unknown && refusal == nil { // no token is good for nobody
+		return fmt.Errorf("%w: %w", ErrRejected, err)
+	}
+	return refusal
 }
 
 // lookup fetches an account. An unknown user is refused, any other failure is

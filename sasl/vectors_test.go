@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
@@ -21,6 +20,8 @@ import (
 // against our server, which hears the client's, unless "side" names one of them.
 //
 //	user authzid password token host port   what the client has
+//	certificate                             it has shown one; "yes": and wants to use it
+//	trace                                   what it says of itself, to ANONYMOUS
 //	stored                                  the secret that the server knows, if another
 //	status schemes scope openid-configuration challenged
 //	                                        the error challenge; the last: there is one
@@ -32,13 +33,8 @@ type vector struct {
 }
 
 func TestVectors(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) != 4 {
-		t.Fatalf("vectors: %v, %v; want four files", files, err)
-	}
-	for _, file := range files {
-		mechanism := strings.ToUpper(strings.TrimSuffix(filepath.Base(file), ".txt"))
-		for _, v := range readVectors(t, file) {
+	for _, mechanism := range []string{"ANONYMOUS", "CRAM-MD5", "EXTERNAL", "LOGIN", "OAUTHBEARER", "PLAIN", "XOAUTH2"} {
+		for _, v := range readVectors(t, "testdata/"+strings.ToLower(mechanism)+".txt") {
 			if v.facts["side"] != "server" {
 				t.Run(mechanism+"/client/"+v.name, func(t *testing.T) { v.runClient(t, mechanism) })
 			}
@@ -89,20 +85,43 @@ func (v *vector) conn(mechanism string) *sasl.Conn {
 	c := secure(mechanism)
 	c.Host = v.facts["host"]
 	c.Port, _ = strconv.Atoi(v.facts["port"])
+	c.ClientCert = v.facts["certificate"] != ""
 	return c
 }
 
-func (v *vector) runClient(t *testing.T, mechanism string) {
-	a := sasl.Password(v.facts["user"], v.facts["password"])
-	if value, ok := v.facts["token"]; ok {
-		a = sasl.OAuth(v.facts["user"], sasl.StaticToken(value))
+func (v *vector) registry() *sasl.Registry {
+	return sasl.Default().With(sasl.Anonymous(v.facts["trace"]))
+}
+
+// authenticator has what the vector's client has.
+func (v *vector) authenticator(mechanism string) *sasl.Authenticator {
+	a := new(sasl.Authenticator)
+	switch mechanism {
+	case "ANONYMOUS":
+	case "EXTERNAL":
+		a.Credentials.External = v.facts["certificate"] != "shown"
+	case "XOAUTH2", "OAUTHBEARER":
+		a = sasl.OAuth(v.facts["user"], sasl.StaticToken(v.facts["token"]))
+	default:
+		a = sasl.Password(v.facts["user"], v.facts["password"])
 	}
 	a.Credentials.AuthzID = v.facts["authzid"]
+	a.Registry = v.registry()
+	a.Policy.Order = []string{mechanism}
+	return a
+}
 
+func (v *vector) runClient(t *testing.T, mechanism string) {
 	server := &dialogue{t: t, lines: v.lines}
-	_, err := a.Authenticate(t.Context(), v.conn(mechanism), server)
+	_, err := v.authenticator(mechanism).Authenticate(t.Context(), v.conn(mechanism), server)
 	if len(server.lines) > 0 {
 		t.Errorf("not said: %q", server.lines)
+	}
+	if none := new(sasl.NoMechanismError); v.facts["error"] == "NoMechanismError" {
+		if !errors.As(err, &none) {
+			t.Errorf("error %v, want a NoMechanismError", err)
+		}
+		return
 	}
 	want := v.wantError(t)
 	if !errors.Is(err, want) {
@@ -214,11 +233,7 @@ func code(t *testing.T, line string) int {
 func text(line string) string { return strings.TrimPrefix(strings.TrimPrefix(line, "S: ")[3:], " ") }
 
 func (v *vector) runServer(t *testing.T, mechanism string) {
-	m, _ := sasl.Default().Lookup(mechanism)
-	server, err := m.NewServer(t.Context(), v.conn(mechanism), v.directory())
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := v.server(t, mechanism)
 	for i := 0; i+1 < len(v.lines); i += 2 {
 		response := clientMessage(t, mechanism, v.lines[i])
 		challenge, done, err := server.Next(response)
@@ -231,6 +246,41 @@ func (v *vector) runServer(t *testing.T, mechanism string) {
 			t.Errorf("after the end: done %v, error %v, want ErrProtocol", done, err)
 		}
 	}
+}
+
+// server is our server. For CRAM-MD5 it sends the challenge of the vector.
+func (v *vector) server(t *testing.T, mechanism string) sasl.Server {
+	t.Helper()
+	if mechanism == "CRAM-MD5" {
+		challenge, err := wire.DecodeBase64([]byte(text(v.lines[1])))
+		if err != nil && code(t, v.lines[1]) == 334 {
+			t.Fatal(err)
+		}
+		return sasl.NewCRAMMD5Server(t.Context(), v.directory(), challenge)
+	}
+	m, _ := v.registry().Lookup(mechanism)
+	server, err := m.NewServer(t.Context(), v.conn(mechanism), v.directory())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server
+}
+
+// A reception is a Directory whose certificates and guests all belong to one
+// user, who may be nobody.
+type reception struct {
+	accounts
+	user  string
+	trace string // of guests; "": any
+}
+
+func (r reception) External(context.Context, *sasl.Conn) (string, error) { return r.user, nil }
+
+func (r reception) Anonymous(_ context.Context, trace string) (string, error) {
+	if r.trace != "" && trace != r.trace {
+		return "", errors.New("test: trace " + trace)
+	}
+	return r.user, nil
 }
 
 // directory knows the vector's user and nobody else.
@@ -251,7 +301,7 @@ func (v *vector) directory() sasl.Directory {
 	} else {
 		account.Password = sasl.NewSecret(stored(v.facts["password"]))
 	}
-	return accounts{v.facts["user"]: account}
+	return reception{accounts{v.facts["user"]: account}, v.facts["user"], v.facts["trace"]}
 }
 
 func clientMessage(t *testing.T, mechanism, line string) []byte {
@@ -279,6 +329,9 @@ func (v *vector) checkReply(t *testing.T, want string, challenge []byte, done bo
 		}
 		if v.challenge() != nil {
 			equalJSON(t, challenge, text(want))
+		}
+		if strings.HasPrefix(v.lines[0], "C: AUTH CRAM-MD5") && encode(challenge) != text(want) {
+			t.Errorf("challenge %q, want %q", encode(challenge), text(want))
 		}
 	case 235:
 		if !done || err != nil || challenge != nil {

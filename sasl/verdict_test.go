@@ -1,6 +1,7 @@
 package sasl_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -52,6 +53,11 @@ type wordy struct{ Code string }
 
 func (wordy) Error() string { return "wordy" }
 
+// A response is an error of an IMAP engine.
+type response struct{ Type, Code string }
+
+func (*response) Error() string { return "response" }
+
 func TestVerdictOfOtherEngines(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -66,6 +72,15 @@ func TestVerdictOfOtherEngines(t *testing.T) {
 		{"field of another type", wordy{"535"}, nil},
 		{"field in a nil part", hollow{}, nil},
 		{"matches already", &foreign{Code: 535, Cause: sasl.ErrRejected}, nil},
+		{"base64", base64.CorruptInputError(7), sasl.ErrProtocol},
+		{"IMAP: NO", &response{"NO", ""}, sasl.ErrRejected},
+		{"IMAP: credentials", &response{"NO", "AUTHENTICATIONFAILED"}, sasl.ErrRejected},
+		{"IMAP: expired", &response{"NO", "EXPIRED"}, sasl.ErrRejected},
+		{"IMAP: authorization", &response{"NO", "AUTHORIZATIONFAILED"}, sasl.ErrNotPermitted},
+		{"IMAP: no TLS", &response{"NO", "PRIVACYREQUIRED"}, sasl.ErrInsecure},
+		{"IMAP: down", fmt.Errorf("imap: %w", &response{"NO", "UNAVAILABLE"}), sasl.ErrTemporary},
+		{"IMAP: another code", &response{"NO", "LIMIT"}, nil},
+		{"IMAP: BAD", &response{"BAD", ""}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			x := begin(t, sasl.OAuth(user, sasl.StaticToken(token)), secure("XOAUTH2"))

@@ -1,0 +1,73 @@
+package sasl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxTrace is the longest trace information, in characters (RFC 4505, Section
+// 2).
+const maxTrace = 255
+
+// Anonymous returns ANONYMOUS (RFC 4505): its client signs in as nobody and
+// leaves trace for the server's log, an address or another word of at most 255
+// characters, "" for none. The server can read it, and so can everybody else on
+// a connection without TLS.
+//
+// [Default] does not have it, so that nobody becomes a guest by accident: a
+// program that wants it adds it with [Registry.With]. Even then it runs only
+// with [Credentials] that hold nothing to sign in with. The server side asks an
+// [AnonymousDirectory].
+func Anonymous(trace string) Mechanism {
+	return Mechanism{
+		Name:   "ANONYMOUS",
+		Rank:   RankANONYMOUS,
+		Traits: Concealed | OneRoundTrip,
+		Usable: usableWithNothing,
+		NewClient: func(context.Context, *Conn, *Credentials) (Client, error) {
+			if err := checkTrace(trace); err != nil {
+				return nil, err
+			}
+			return &anonymousClient{trace}, nil
+		},
+		NewServer: newANONYMOUSServer,
+	}
+}
+
+func usableWithNothing(_ *Conn, c *Credentials) error {
+	if c.Username != "" || c.AuthzID != "" || c.Password != nil || c.Token != nil || c.External {
+		return errors.New("sasl: it is for guests: it runs with empty Credentials alone")
+	}
+	return nil
+}
+
+// checkTrace refuses what trace information must not hold (RFC 4505, Section 3).
+func checkTrace(trace string) error {
+	switch {
+	case !utf8.ValidString(trace):
+		return fmt.Errorf("%w: trace information is not valid UTF-8", ErrBadCredentials)
+	case utf8.RuneCountInString(trace) > maxTrace:
+		return fmt.Errorf("%w: trace information of more than %d characters", ErrBadCredentials, maxTrace)
+	}
+	for _, r := range trace {
+		if r != ' ' && !unicode.IsPrint(r) {
+			return fmt.Errorf("%w: character in trace information that cannot be shown", ErrBadCredentials)
+		}
+	}
+	return nil
+}
+
+type anonymousClient struct{ trace string }
+
+var _ Client = (*anonymousClient)(nil)
+
+func (c *anonymousClient) Start() (string, []byte, error) {
+	return "ANONYMOUS", append([]byte{}, c.trace...), nil
+}
+
+func (c *anonymousClient) Next([]byte) ([]byte, error) {
+	return nil, fmt.Errorf("%w: challenge after the only message", ErrProtocol)
+}
