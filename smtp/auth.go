@@ -20,9 +20,9 @@ const maxCommandLine = 512
 // errConnLost marks errors of the connection, as opposed to verdicts.
 var errConnLost = errors.New("connection lost")
 
-// signIn runs the sign-in and explains how it failed.
-func (c *Client) signIn(ctx context.Context) error {
-	facts := &sasl.Conn{
+// facts are what package sasl has to know of the connection.
+func (c *Client) facts() *sasl.Conn {
+	return &sasl.Conn{
 		Service:    "smtp",
 		Host:       c.server.host,
 		Port:       c.server.port,
@@ -32,8 +32,12 @@ func (c *Client) signIn(ctx context.Context) error {
 		ClientCert: c.clientCert,
 		Offered:    c.ext.mechanisms(),
 	}
+}
+
+// signIn runs the sign-in over t and explains how it failed.
+func (c *Client) signIn(ctx context.Context, t sasl.Transport) error {
 	defer func() { c.conn.hidden = nil }()
-	mechanism, err := c.cfg.Auth.Authenticate(ctx, facts, &authTransport{c})
+	mechanism, err := c.cfg.Auth.Authenticate(ctx, c.facts(), t)
 	if err == nil {
 		c.mechanism = mechanism
 		return nil
@@ -48,7 +52,7 @@ func (c *Client) signIn(ctx context.Context) error {
 // the context stay what they are, and a lost connection is no verdict.
 func (c *Client) explain(ctx context.Context, mechanism string, err error) error {
 	if ctx.Err() != nil {
-		return canceled(ctx, "sign-in")
+		return canceled(ctx, PhaseSignIn)
 	}
 	auth := &AuthError{Mechanism: mechanism, Err: err}
 	var (
@@ -78,8 +82,13 @@ func (c *Client) explain(ctx context.Context, mechanism string, err error) error
 }
 
 func isLoopbackPeer(n net.Conn) bool {
-	addr, ok := n.RemoteAddr().(*net.TCPAddr)
-	return ok && addr.IP.IsLoopback()
+	switch addr := n.RemoteAddr().(type) {
+	case *net.TCPAddr:
+		return addr.IP.IsLoopback()
+	case *net.UnixAddr:
+		return true
+	}
+	return false
 }
 
 // An authTransport is AUTH and its 334 (RFC 4954, Section 4).
@@ -106,10 +115,7 @@ func (t *authTransport) Auth(ctx context.Context, mechanism string, initial []by
 	if initial == nil {
 		return t.send(ctx, line, line)
 	}
-	inline := line + " ="
-	if len(initial) > 0 {
-		inline = line + " " + string(wire.EncodeBase64(nil, initial))
-	}
+	inline := inlineAuth(mechanism, initial)
 	if len(inline)+len("\r\n") <= maxCommandLine {
 		return t.send(ctx, line+fmt.Sprintf(" [%d octets]", len(initial)), inline)
 	}
@@ -142,6 +148,11 @@ func (t *authTransport) send(ctx context.Context, logged, line string) (sasl.Rep
 	if err != nil {
 		return sasl.Reply{}, t.lost(err)
 	}
+	return t.judge(r)
+}
+
+// judge tells package sasl what a reply to AUTH means.
+func (t *authTransport) judge(r Reply) (sasl.Reply, error) {
 	switch {
 	case r.Code == 334:
 		return challenge(r), nil

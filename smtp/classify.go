@@ -68,15 +68,16 @@ func Classify(err error) Class {
 		return Partial
 	case errors.As(err, &ended), err == context.Canceled, err == context.DeadlineExceeded:
 		return Canceled
-	case errors.Is(err, ErrTooLarge):
+	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrTooManyRecipients):
 		return Permanent
+	case errors.Is(err, ErrTLSRequired), errors.Is(err, ErrNotOffered): // perhaps with the reply that says so
+		return Local
 	}
 	if class := classifyAuth(err); class != None {
 		return class
 	}
-	var rejected *rejectedError
-	if errors.As(err, &rejected) && slices.ContainsFunc(rejected.rejected, func(r *RecipientError) bool { return r.Err.Temporary() }) {
-		return Temporary // for some of them at least
+	if rejected := new(rejectedError); errors.As(err, &rejected) {
+		return classifyRejected(rejected.rejected)
 	}
 	var reply *ReplyError
 	if errors.As(err, &reply) {
@@ -128,22 +129,47 @@ func classifySignIn(r Reply) Class {
 	return Auth
 }
 
-// classifyReply judges a refused command other than AUTH. Recipients are
-// refused for reasons of their own, which say nothing about the client's pace.
+// classifyRejected judges a message that was refused for all its recipients: by
+// the one that gives most hope.
+func classifyRejected(rejected []*RecipientError) Class {
+	class := Permanent
+	for _, r := range rejected {
+		switch c := classifyReply(r.Err); {
+		case c == Throttled:
+			return Throttled
+		case c == Temporary, c == Auth && class == Permanent:
+			class = c
+		}
+	}
+	return class
+}
+
+// classifyReply judges a refused command other than AUTH.
 func classifyReply(e *ReplyError) Class {
 	r := e.Reply
 	switch {
-	case r.Code == 421, r.Code == 432:
+	case r.Code == 421: // RFC 5321, Section 3.8: to any command
 		return Throttled
 	case r.Code == 530, r.Code == 535:
 		return Auth
-	case r.Code/100 == 4 && (r.Enhanced[1] == 7 || r.Enhanced == EnhancedCode{4, 3, 2}) &&
-		(e.Command == "MAIL" || e.Command == "DATA" || e.Command == "."):
-		return Throttled
-	case r.Code/100 == 4:
+	case r.Code/100 != 4:
+		return Permanent
+	case e.Command == "RCPT":
+		// Recipients are refused for reasons of their own (greylisting, 452
+		// 4.5.3), which say nothing about the client's pace.
 		return Temporary
+	case r.Code == 432:
+		return Throttled
+	case ofMessage(e.Command) && (r.Enhanced[1] == 7 || r.Enhanced == EnhancedCode{4, 3, 2}):
+		return Throttled
 	}
-	return Permanent
+	return Temporary
+}
+
+// ofMessage reports whether a command is about the message as a whole: MAIL, or
+// its content in either form.
+func ofMessage(command string) bool {
+	return command == "MAIL" || command == "DATA" || command == "BDAT" || command == "."
 }
 
 // SafeToRetry reports whether the message of a failed Send has certainly not

@@ -22,7 +22,16 @@ type Client struct {
 	verified   bool
 	clientCert bool
 	mechanism  string
+	authLater  bool // the sign-in goes with the first message; see Config.AuthInGroup
 	inMail     bool // a transaction may be open: RSET comes before the next
+	mails      int  // how many were begun (RFC 9422, Section 4.1)
+	lmtp       bool // LMTP (RFC 2033) is spoken: LHLO, and a final reply for each recipient
+
+	// What a message needs is kept for the next one.
+	tx     transaction
+	out    []byte
+	writer groupWriter
+	body   body
 }
 
 // Send connects, signs in, sends one message and disconnects. It returns without
@@ -31,11 +40,11 @@ type Client struct {
 // The Result is never nil. The error tells what happened; see [Classify] and
 // [SafeToRetry]. Whatever can be checked is checked before a connection is made.
 func Send(ctx context.Context, cfg Config, env Envelope, msg Message) (*Result, error) {
-	job, err := newJob(ctx, env, msg)
-	if err != nil {
+	var j job
+	defer j.content.close()
+	if err := j.prepare(ctx, env, msg); err != nil {
 		return &Result{}, err
 	}
-	defer job.content.close()
 	if err := cfg.Validate(); err != nil {
 		return &Result{}, err
 	}
@@ -43,7 +52,7 @@ func Send(ctx context.Context, cfg Config, env Envelope, msg Message) (*Result, 
 	if err != nil {
 		return &Result{Attempts: attempts}, err
 	}
-	result, err := c.transact(ctx, job)
+	result, err := c.transact(ctx, &j)
 	result.Attempts = attempts
 	c.leave(ctx)
 	return result, err
@@ -54,12 +63,12 @@ func Send(ctx context.Context, cfg Config, env Envelope, msg Message) (*Result, 
 //
 // The Result is never nil.
 func (c *Client) Send(ctx context.Context, env Envelope, msg Message) (*Result, error) {
-	job, err := newJob(ctx, env, msg)
-	if err != nil {
+	j := &c.tx.job
+	if err := j.prepare(ctx, env, msg); err != nil {
+		c.tx.forget()
 		return &Result{}, err
 	}
-	defer job.content.close()
-	result, err := c.transact(ctx, job)
+	result, err := c.transact(ctx, j)
 	result.Attempts = 1
 	return result, err
 }

@@ -17,9 +17,18 @@ import (
 // Config says how to reach and sign in to one server. The zero value of every
 // field is safe. Copy it freely; it is never modified.
 type Config struct {
-	// Addr is the server: "smtp.example.com:465", "smtp.example.com", or a URL,
-	// smtps:// for implicit TLS and smtp:// for STARTTLS. Without a port it is
-	// 465 for implicit TLS and 587 otherwise. Zero means the Profile's.
+	// Addr is the server: "smtp.example.com:465", "smtp.example.com", or a URL:
+	//
+	//	smtps://host[:port]      implicit TLS
+	//	smtp://host[:port]       STARTTLS, or what TLS says
+	//	lmtp://host:port         LMTP (RFC 2033) with STARTTLS, or what TLS says
+	//	smtp+unix:///run/socket  SMTP over a unix socket
+	//	lmtp+unix:///run/socket  LMTP over a unix socket
+	//
+	// Without a port it is 465 for implicit TLS and 587 otherwise; LMTP has none
+	// of its own, and never 25 (RFC 2033, Section 5). A unix socket has no TLS and
+	// counts as loopback. A URL has no user info, query or fragment. All addresses
+	// of a host are tried. Zero means the Profile's.
 	Addr string
 
 	// TLS says how the connection is encrypted. Zero means implicit TLS on port
@@ -27,11 +36,21 @@ type Config struct {
 	TLS TLSMode
 
 	// TLSConfig is the base of the TLS configuration. Nil means the system's
-	// roots; an empty ServerName means the host of Addr.
+	// roots; an empty ServerName means the host of Addr. The connections that one
+	// Dial makes resume each other's TLS sessions, unless they show a client
+	// certificate. Those of several resume them if they share a
+	// ClientSessionCache, here.
 	TLSConfig *tls.Config
 
 	// Auth signs in. Nil means: without.
 	Auth *sasl.Authenticator
+
+	// AuthInGroup lets Send sign in with PLAIN or EXTERNAL in the same group of
+	// commands as the first message's (RFC 4954, Section 4), which saves a round
+	// trip, where the server offers PIPELINING. If it refuses the sign-in, it gets
+	// no content and the connection ends. Zero means that commands wait for the
+	// sign-in, as they do with every other mechanism, and in Dial.
+	AuthInGroup bool
 
 	// Profile is what is known of this provider: address, limits, quirks,
 	// advice. Nil means that nothing is assumed.
@@ -41,11 +60,27 @@ type Config struct {
 	// is a fully qualified one, else the connection's local address as a literal.
 	LocalName string
 
+	// Chunking sends content by BDAT where the server offers CHUNKING (RFC 3030),
+	// after it has accepted a recipient. Zero means DATA, which is as fast but for
+	// very large messages and lets the server say no before it gets any content:
+	// servers were shipped that run the content of a refused BDAT as commands,
+	// and whoever wrote the message wrote those. Binary content goes by BDAT
+	// whatever is set here.
+	Chunking bool
+
+	// ChunkInFirstGroup implies Chunking and lets the content of messages of up to
+	// 64 KiB share a group with MAIL and RCPT, which saves a round trip for each
+	// message. It is safe only with a server that is known to swallow the content
+	// of a BDAT that it refuses: any other would run that as commands. Zero means
+	// that content waits; no profile of this module asks for anything else.
+	ChunkInFirstGroup bool
+
 	// Timeouts bound each phase. Zero fields mean RFC 5321, Section 4.5.3.2.
 	Timeouts Timeouts
 
-	// DialContext makes the connection. Nil means a net.Dialer. TLS is never its
-	// business. A connection that it makes does not count as loopback, because
+	// DialContext makes the connection and ends with its context. Nil means a
+	// net.Dialer. TLS is never its business. network is "tcp" or "unix", addr then
+	// a path. A connection that it makes does not count as loopback, because
 	// it may lead through a proxy.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 

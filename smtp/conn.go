@@ -16,16 +16,9 @@ import (
 	"github.com/seed-55a66e92/postern/internal/wire"
 )
 
-const (
-	// writeBlock is the most that one write hands to the network, in octets, so
-	// that a slow transfer is seen to move.
-	writeBlock = 16 << 10
-
-	// groupAlone is the longest group of commands, in octets, that is written
-	// before the first reply to it is read. A server may stop reading while its
-	// replies are not read (RFC 2920, Section 3.1).
-	groupAlone = 4 << 10
-)
+// writeBlock is the most that one write hands to the network, in octets, so that
+// a slow transfer is seen to move.
+const writeBlock = 16 << 10
 
 // A conn is one connection: lines out, replies in. Any failure breaks it for
 // ever, because nobody can tell any more which reply belongs to what.
@@ -37,6 +30,7 @@ type conn struct {
 	log      *slog.Logger
 	broken   error
 	hidden   []string // what was sent of late that no reply may show
+	abort    func()   // closes raw
 }
 
 func newConn(raw net.Conn, timeouts Timeouts, log *slog.Logger) *conn {
@@ -46,11 +40,22 @@ func newConn(raw net.Conn, timeouts Timeouts, log *slog.Logger) *conn {
 // bind makes the end of ctx end whatever the connection is doing, by closing it,
 // until release is called.
 func (c *conn) bind(ctx context.Context) (release func()) {
-	stop := context.AfterFunc(ctx, func() { c.raw.Close() })
-	return func() {
-		if !stop() && c.broken == nil {
-			c.broken = ctx.Err()
-		}
+	stop := c.attach(ctx)
+	return func() { c.detach(ctx, stop) }
+}
+
+// attach is bind for who calls it often: what it returns is for detach.
+func (c *conn) attach(ctx context.Context) (stop func() bool) {
+	if c.abort == nil {
+		c.abort = func() { c.raw.Close() }
+	}
+	return context.AfterFunc(ctx, c.abort)
+}
+
+// detach ends what attach began.
+func (c *conn) detach(ctx context.Context, stop func() bool) {
+	if !stop() && c.broken == nil {
+		c.broken = ctx.Err()
 	}
 }
 
@@ -90,23 +95,20 @@ func (c *conn) fail(err error) error {
 }
 
 // failIO breaks the connection after an error of reading or writing, and makes
-// that error readable.
-func (c *conn) failIO(ctx context.Context, phase string, limit time.Duration, err error) error {
-	phase = phaseOf(phase)
+// that error readable. command is as in [ReplyError].
+func (c *conn) failIO(ctx context.Context, command string, limit time.Duration, err error) error {
 	var syntax *wire.SyntaxError
 	switch {
 	case ctx.Err() != nil:
-		err = canceled(ctx, phase)
+		return c.fail(canceled(ctx, phaseOf(command)))
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		err = &timeoutError{phase, limit}
+		err = &timeoutError{limit}
 	case errors.As(err, &syntax), errors.Is(err, wire.ErrReplyTooLong):
-		err = fmt.Errorf("%w: %s: %w", ErrProtocol, phase, err)
+		err = fmt.Errorf("%w: %w", ErrProtocol, err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		err = fmt.Errorf("smtp: %s: the server closed the connection: %w", phase, err)
-	default:
-		err = fmt.Errorf("smtp: %s: %w", phase, err)
+		err = fmt.Errorf("the server closed the connection: %w", err)
 	}
-	return c.fail(err)
+	return c.fail(&PhaseError{phaseOf(command), err})
 }
 
 // command writes one line and reads its reply.
@@ -126,15 +128,17 @@ func (c *conn) exchange(ctx context.Context, phase, line string) (Reply, error) 
 	return c.reply(ctx, phase, c.timeouts.Command)
 }
 
-// reply reads one reply. limit is for all of it, so a server that sends it octet
-// by octet gains no time.
+// reply reads one reply.
 func (c *conn) reply(ctx context.Context, phase string, limit time.Duration) (Reply, error) {
-	c.net.SetReadDeadline(time.Now().Add(limit))
-	w, err := wire.ReadReply(c.r)
-	if syntax := new(wire.SyntaxError); errors.As(err, &syntax) {
-		syntax.Line = c.redact(syntax.Line)
-	}
+	return c.read(ctx, phase, limit, nil, false)
+}
+
+// got makes a Reply, or an error, of what was read.
+func (c *conn) got(ctx context.Context, phase string, limit time.Duration, w wire.Reply, err error) (Reply, error) {
 	if err != nil {
+		if syntax := new(wire.SyntaxError); errors.As(err, &syntax) {
+			syntax.Line = c.redact(syntax.Line)
+		}
 		return Reply{}, c.failIO(ctx, phase, limit, err)
 	}
 	if w.Code != 334 { // a challenge is for the mechanism, as it is, and goes nowhere else
@@ -175,55 +179,6 @@ func (c *conn) writeBlocks(p []byte, limit time.Duration) error {
 			return err
 		}
 		p = p[len(block):]
-	}
-	return nil
-}
-
-// group writes several commands together (RFC 2920) and hands each reply to got,
-// in order. It reads while it writes if the group is a long one.
-func (c *conn) group(ctx context.Context, lines []string, limit func(verb string) time.Duration, got func(i int, r Reply)) error {
-	if err := c.usable(); err != nil {
-		return err
-	}
-	var out []byte
-	for _, line := range lines {
-		c.logCommand(line)
-		out = append(out, line...)
-		out = append(out, '\r', '\n')
-	}
-	written := make(chan error, 1)
-	if len(out) <= groupAlone {
-		if err := c.write(ctx, verbOf(lines[0]), out, c.timeouts.Command); err != nil {
-			return err
-		}
-		written <- nil
-	} else {
-		go func() {
-			err := c.writeBlocks(out, c.timeouts.Command)
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				_ = c.raw.Close() // wakes the reader; after other errors there may be a reply
-			}
-			written <- err
-		}()
-	}
-	err := c.replies(ctx, lines, limit, got)
-	if werr := <-written; werr != nil && err == nil {
-		return c.failIO(ctx, verbOf(lines[0]), c.timeouts.Command, werr)
-	}
-	return err
-}
-
-func (c *conn) replies(ctx context.Context, lines []string, limit func(verb string) time.Duration, got func(i int, r Reply)) error {
-	for i, line := range lines {
-		verb := verbOf(line)
-		r, err := c.reply(ctx, verb, limit(verb))
-		if err != nil {
-			return err
-		}
-		got(i, r)
-		if c.broken != nil { // 421: there is nothing more to come
-			return fmt.Errorf("%w: %w", ErrBroken, c.broken)
-		}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package smtp
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -14,50 +15,70 @@ import (
 // 5321, Section 4.5.3.1.6).
 const maxLine = 998
 
-// A content is an opened message and what is known of it.
+// A content is a message that was opened, and what is known of it.
 type content struct {
 	message Message
 	open    io.ReadCloser // not read yet; nil once it was handed out
-	scanned bool          // the fields below are known
-	size    int64         // octets on the wire, without dot coding (RFC 1870, Section 6)
-	eight   bool          // holds octets above 127
-	longest int           // octets of the longest line
+	memory  bool          // octets is the whole message
+	octets  []byte
+	binary  bool // nothing is to be changed or refused
+
+	scanned bool  // what follows is known
+	size    int64 // octets on the wire, without dot coding (RFC 1870, Section 6)
+	lines   lineScan
 }
 
-// openContent opens a message and, if that can be done twice, reads it through
-// once.
-func openContent(ctx context.Context, m Message) (*content, error) {
+// prepare opens a message and, if that can be done twice, reads it through once.
+func (c *content) prepare(ctx context.Context, m Message, binary bool) error {
+	*c = content{message: m, binary: binary}
 	if m == nil {
-		return nil, fmt.Errorf("%w: it is nil", ErrMessage)
+		return fmt.Errorf("%w: it is nil", ErrMessage)
+	}
+	if in, ok := m.(memoryMessage); ok {
+		octets, err := in.inMemory()
+		if err != nil {
+			return err
+		}
+		c.memory, c.octets = true, octets
+		return c.scan(nil)
 	}
 	r, err := m.Open()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	c := &content{message: m, open: r}
 	if _, once := m.(onceMessage); once {
-		return c, nil
+		c.open = r
+		return nil
 	}
 	stop := context.AfterFunc(ctx, func() { r.Close() }) // ends a Read that waits
-	err = c.scan(ctx, r)
+	err = c.scan(contextReader{ctx, r})
 	stop()
 	r.Close()
-	c.open = nil
-	return c, err
+	if err != nil && ctx.Err() != nil {
+		return canceled(ctx, "reading the message")
+	}
+	return err
 }
 
-// scan reads the message through.
-func (c *content) scan(ctx context.Context, r io.Reader) error {
-	var s lineScan
-	dots := wire.NewDotWriter(&s)
-	if _, err := io.Copy(dots, contextReader{ctx, r}); err != nil {
-		if ctx.Err() != nil {
-			return canceled(ctx, "reading the message")
-		}
+// scan reads the message through, from r unless it is in memory.
+func (c *content) scan(r io.Reader) (err error) {
+	out := io.Writer(&c.lines)
+	if c.lines.any = c.binary; !c.binary {
+		c.lines.text.ResetText(&c.lines)
+		out = &c.lines.text
+	}
+	if c.memory {
+		_, err = out.Write(c.octets)
+	} else {
+		_, err = io.Copy(out, r)
+	}
+	if err == nil && !c.binary {
+		err = c.lines.text.Close()
+	}
+	if err != nil {
 		return fmt.Errorf("%w: %w", ErrMessage, err)
 	}
-	dots.EndText()
-	c.scanned, c.size, c.eight, c.longest = true, dots.Octets(), s.eight, s.longest
+	c.scanned, c.size = true, c.lines.octets
 	return nil
 }
 
@@ -94,16 +115,20 @@ func (c *content) close() {
 
 var errNUL = errors.New("it holds a NUL octet")
 
-// A lineScan looks at what a DotWriter writes.
+// A lineScan looks at the octets of a message as they are to be sent.
 type lineScan struct {
-	eight   bool
-	line    int // octets of the line so far
-	longest int
+	text    wire.DotWriter // normalises line endings, and writes to this scan
+	any     bool           // NUL is nothing special
+	octets  int64
+	eight   bool // there are octets above 127
+	line    int  // octets of the line so far
+	longest int  // octets of the longest line, without its CRLF
 }
 
 func (s *lineScan) Write(p []byte) (int, error) {
+	s.octets += int64(len(p))
 	s.eight = s.eight || has8bit(p)
-	if bytes.IndexByte(p, 0) >= 0 {
+	if !s.any && bytes.IndexByte(p, 0) >= 0 {
 		return 0, errNUL
 	}
 	for rest := p; len(rest) > 0; {
@@ -121,25 +146,31 @@ func (s *lineScan) Write(p []byte) (int, error) {
 
 // has8bit reports whether p holds an octet above 127.
 func has8bit(p []byte) bool {
-	var all byte
-	for _, c := range p {
-		all |= c
+	const high = 0x8080808080808080
+	var all uint64
+	for ; len(p) >= 8; p = p[8:] {
+		all |= binary.LittleEndian.Uint64(p)
 	}
-	return all >= 0x80
+	for _, c := range p {
+		all |= uint64(c)
+	}
+	return all&high != 0
 }
 
 // A strictReader fails at the first octet that may not be sent, before it is.
 type strictReader struct {
-	ctx       context.Context
-	r         io.Reader
+	contextReader
+	binary    bool // any octet may be sent
 	eightOkay bool
 }
 
 func (s *strictReader) Read(p []byte) (int, error) {
-	n, err := contextReader{s.ctx, s.r}.Read(p)
+	n, err := s.contextReader.Read(p)
 	switch {
 	case err != nil && err != io.EOF:
 		return 0, fmt.Errorf("%w: %w", ErrMessage, err)
+	case s.binary:
+		return n, err
 	case bytes.IndexByte(p[:n], 0) >= 0:
 		return 0, fmt.Errorf("%w: %w", ErrMessage, errNUL)
 	case !s.eightOkay && has8bit(p[:n]):

@@ -14,6 +14,7 @@ import (
 // If the server closes the connection while it refuses a token, and there is
 // another token, Dial connects once more.
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
+	cfg.AuthInGroup = false // Dial signs in
 	c, _, err := dial(ctx, cfg)
 	return c, err
 }
@@ -27,6 +28,7 @@ func dial(ctx context.Context, cfg Config) (c *Client, attempts int, err error) 
 	if err != nil {
 		return nil, 0, err
 	}
+	cfg = cfg.withSessions()
 	cfg.Timeouts = cfg.Timeouts.withDefaults()
 	for attempts = 1; ; attempts++ {
 		c, err = dialOnce(ctx, cfg, server)
@@ -53,6 +55,7 @@ func dialOnce(ctx context.Context, cfg Config, s server) (*Client, error) {
 		conn:   newConn(raw, cfg.Timeouts, cfg.Logger),
 		cfg:    cfg,
 		server: s,
+		lmtp:   s.lmtp,
 	}
 	defer c.conn.bind(ctx)()
 	if err := c.open(ctx); err != nil {
@@ -62,7 +65,8 @@ func dialOnce(ctx context.Context, cfg Config, s server) (*Client, error) {
 	return c, nil
 }
 
-// connect makes the TCP connection.
+// connect makes the connection. A net.Dialer tries all addresses of a host: one
+// after the other, and those of both families side by side.
 func (c Config) connect(ctx context.Context, s server) (net.Conn, error) {
 	dialing, cancel := context.WithTimeout(ctx, c.Timeouts.Dial)
 	defer cancel()
@@ -70,16 +74,16 @@ func (c Config) connect(ctx context.Context, s server) (net.Conn, error) {
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
 	}
-	raw, err := dial(dialing, "tcp", s.addr())
+	raw, err := dial(dialing, s.network(), s.addr())
 	switch {
 	case err == nil:
 		return raw, nil
 	case ctx.Err() != nil:
-		return nil, canceled(ctx, "connecting to "+s.addr())
+		err = endOf(ctx)
 	case dialing.Err() != nil:
-		return nil, &timeoutError{"connecting to " + s.addr(), c.Timeouts.Dial}
+		err = &timeoutError{c.Timeouts.Dial}
 	}
-	return nil, fmt.Errorf("smtp: connecting to %s: %w", s.addr(), err)
+	return nil, &PhaseError{PhaseDial, fmt.Errorf("%s: %w", s.addr(), err)}
 }
 
 // open takes a new connection through greeting, TLS and sign-in.
@@ -103,28 +107,16 @@ func (c *Client) open(ctx context.Context) error {
 		return err
 	}
 	if c.cfg.Auth != nil {
-		if err := c.signIn(ctx); err != nil {
-			return err
+		if c.authLater = c.mayGroupAuth(); !c.authLater {
+			if err := c.signIn(ctx, &authTransport{c}); err != nil {
+				return err
+			}
 		}
 	}
 	if c.cfg.Logger != nil {
 		c.cfg.Logger.Info("smtp connected", "server", c.server.addr(), "tls", c.tls != nil, "mechanism", c.mechanism)
 	}
 	return nil
-}
-
-func (c *Client) hello(ctx context.Context) error {
-	name := c.cfg.LocalName
-	if name == "" {
-		name = localName(c.conn.raw)
-	}
-	heloAllowed := c.tls == nil && c.server.mode >= InsecureOpportunistic && c.cfg.Auth == nil
-	ext, err := c.conn.hello(ctx, name, heloAllowed)
-	c.ext = ext
-	if refusal := new(ReplyError); errors.As(err, &refusal) {
-		refusal.Advice = c.advice(refusal.Reply)
-	}
-	return err
 }
 
 // startTLS upgrades the connection if the mode asks for it (RFC 3207).

@@ -41,8 +41,9 @@
 //	*AuthError            the sign-in failed; Advice says what to do
 //	*TokenError           the token generator failed; nothing was sent
 //	ErrUncertain          the connection failed before the final reply came
-//	ErrEnvelope, ErrMessage, ErrConfig, ErrNotOffered, ErrTooLarge
-//	                      nothing was sent, and it is this side's to mend
+//	ErrEnvelope, ErrMessage, ErrConfig, ErrNotOffered, ErrTooLarge,
+//	ErrTooManyRecipients  nothing was sent, and it is this side's to mend
+//	ErrSpent              nothing was sent; make another connection
 //	ErrProtocol, ErrBroken, others
 //	                      the connection made no sense, or failed
 //
@@ -54,11 +55,37 @@
 // From the end of TCP's handshake to the outcome, with TLS 1.3 (RFC 8446), a
 // server that offers PIPELINING and any number of recipients:
 //
-//	implicit TLS, first message    6 (7 if the token does not fit the AUTH command)
-//	STARTTLS, first message        8 (9)
-//	each further message           2
+//	                               by default    with ChunkInFirstGroup
+//	implicit TLS, first message    6             5
+//	STARTTLS, first message        8             7
+//	each further message           2             1
 //
-// QUIT is sent and not waited for by Send.
+// A token that does not fit the AUTH command takes one more, and so does
+// Envelope.AllOrNothing by DATA: it waits for the replies about recipients before
+// it asks to send. QUIT is sent and not waited for by Send. Groups of commands
+// are read while they are written, so that no number of recipients locks up a
+// connection.
+//
+// # Content
+//
+// Content goes by DATA, and a server that says no gets none of it. With
+// Config.Chunking it goes by BDAT, once a recipient is accepted, in chunks of up
+// to 256 KiB: no dots to double, and a server may refuse a chunk before it has
+// all of a large message. Where the server refuses a chunk, nothing follows it but
+// what was on its way, and the last one is sent only if all others are accepted.
+// BDAT is not the default because a server that runs the octets of a refused
+// chunk as commands would take them from whoever wrote the message; with
+// Config.ChunkInFirstGroup even such servers see content before they have
+// accepted anything. Envelope.Binary always goes by BDAT.
+//
+// A message of any size takes the same memory.
+//
+// # LMTP
+//
+// With a URL of lmtp:// or lmtp+unix://, the client speaks LMTP (RFC 2033): each
+// recipient gets a reply of its own behind the message. Those refused there are in
+// Result.Rejected as if they had been refused before, and if the connection fails
+// between the replies, Result.Uncertain are those whose reply did not come.
 //
 // # Time
 //
@@ -69,15 +96,19 @@
 //
 // # Extensions
 //
-//	SIZE                   RFC 1870
-//	PIPELINING             RFC 2920
-//	ENHANCEDSTATUSCODES    RFC 2034, RFC 3463
-//	STARTTLS               RFC 3207; implicit TLS, RFC 8314; TLS 1.2 or later, RFC 8997
-//	AUTH                   RFC 4954
-//	8BITMIME               RFC 6152
-//	SMTPUTF8               RFC 6531
+//	SIZE                   RFC 1870           declared where the size is known
+//	PIPELINING             RFC 2920           used where offered
+//	CHUNKING, BINARYMIME   RFC 3030           Config.Chunking, Envelope.Binary
+//	ENHANCEDSTATUSCODES    RFC 2034, RFC 3463 Reply.Enhanced
+//	STARTTLS               RFC 3207           and implicit TLS, RFC 8314; TLS 1.2 or later, RFC 8997
+//	DSN                    RFC 3461, RFC 6533 Envelope.Notify, Return, EnvelopeID, Recipients
+//	AUTH                   RFC 4954           Config.Auth; AUTH= is Envelope.Submitter
+//	8BITMIME               RFC 6152           where the message holds octets above 127
+//	SMTPUTF8               RFC 6531, RFC 6532 where a local part is outside ASCII, or Envelope.UTF8
+//	REQUIRETLS             RFC 8689           Envelope.RequireTLS
+//	LIMITS                 RFC 9422           ErrTooManyRecipients, ErrSpent
 //
 // An extension that a message needs and the server lacks is an error before MAIL:
-// nothing is dropped silently. Messages go by DATA where CHUNKING (RFC 3030) is
-// offered, too. The base is RFC 5321 and RFC 6409.
+// nothing is dropped silently. Domains outside ASCII need none: they go out as
+// A-labels (RFC 5891, RFC 3492). The base is RFC 5321 and RFC 6409.
 package smtp

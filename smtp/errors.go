@@ -1,12 +1,9 @@
 package smtp
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/seed-55a66e92/postern/sasl"
 )
@@ -21,7 +18,8 @@ var (
 	ErrMessage = errors.New("smtp: bad message")
 	// ErrConsumed: a message that can be read only once was read already.
 	ErrConsumed = errors.New("smtp: message was read already")
-	// ErrTLSRequired: the server offers no STARTTLS, so nothing was sent.
+	// ErrTLSRequired: the server offers no STARTTLS, or does not even know EHLO,
+	// so nothing was sent.
 	ErrTLSRequired = errors.New("smtp: TLS is required and the server does not offer STARTTLS")
 	// ErrNotOffered: the message needs an extension that the server lacks.
 	ErrNotOffered = errors.New("smtp: the server lacks a needed extension")
@@ -49,22 +47,12 @@ type ReplyError struct {
 }
 
 func (e *ReplyError) Error() string {
-	return withAdvice("smtp: "+phaseOf(e.Command)+": "+e.Reply.String(), e.Advice)
+	return withAdvice("smtp: "+string(phaseOf(e.Command))+": "+e.Reply.String(), e.Advice)
 }
 
 // Temporary reports whether the same command may be accepted later (RFC 5321,
 // Section 4.2.1: a 4yz reply).
 func (e *ReplyError) Temporary() bool { return e.Reply.Code/100 == 4 }
-
-func phaseOf(command string) string {
-	switch command {
-	case "":
-		return "greeting"
-	case ".":
-		return "end of message"
-	}
-	return command
-}
 
 func withAdvice(message, advice string) string {
 	if advice == "" {
@@ -147,37 +135,3 @@ func recipientErrors(rejected []*RecipientError) []error {
 	}
 	return errs
 }
-
-// A timeoutError says which phase took longer than its timeout.
-type timeoutError struct {
-	phase string
-	limit time.Duration
-}
-
-func (e *timeoutError) Error() string {
-	return fmt.Sprintf("smtp: %s: no answer within %v", e.phase, e.limit)
-}
-
-// Timeout and Temporary make it a net.Error.
-func (e *timeoutError) Timeout() bool   { return true }
-func (e *timeoutError) Temporary() bool { return true }
-
-func (e *timeoutError) Is(target error) bool {
-	return target == os.ErrDeadlineExceeded
-}
-
-// canceled wraps the end of a context with the phase that it ended.
-func canceled(ctx context.Context, phase string) error {
-	if cause := context.Cause(ctx); cause != ctx.Err() {
-		return &canceledError{fmt.Errorf("smtp: %s: %w: %w", phase, ctx.Err(), cause)}
-	}
-	return &canceledError{fmt.Errorf("smtp: %s: %w", phase, ctx.Err())}
-}
-
-// A canceledError is the end of the caller's context. Timeouts of others match
-// context.DeadlineExceeded too: those of the resolver, of a net.Dialer and of a
-// generator's HTTP client.
-type canceledError struct{ err error }
-
-func (e *canceledError) Error() string { return e.err.Error() }
-func (e *canceledError) Unwrap() error { return e.err }

@@ -72,27 +72,53 @@ func (e extensions) mechanisms() []string {
 	return names
 }
 
-// hello sends EHLO and learns the extensions. Where neither TLS nor a sign-in
-// depends on them, a server that does not know EHLO gets HELO (RFC 5321, Section
-// 3.2).
-func (c *conn) hello(ctx context.Context, name string, heloAllowed bool) (extensions, error) {
-	r, err := c.command(ctx, "EHLO "+name)
+// hello sends EHLO, or LHLO with LMTP, and learns what the server offers.
+func (c *Client) hello(ctx context.Context) error {
+	name := c.cfg.LocalName
+	if name == "" {
+		name = localName(c.conn.raw)
+	}
+	verb := "EHLO"
+	if c.lmtp {
+		verb = "LHLO" // RFC 2033, Section 4.1
+	}
+	r, err := c.conn.command(ctx, verb+" "+name)
+	switch {
+	case err != nil:
+		return err
+	case r.Code/100 == 2:
+		c.ext = parseExtensions(r)
+		return nil
+	case !c.lmtp && unknownCommand(r.Code):
+		return c.oldHello(ctx, name, r)
+	}
+	return c.refused(verb, r)
+}
+
+// unknownCommand reports whether a reply to EHLO comes from a server that does
+// not know it (RFC 5321, Section 4.2.4). 550 is none: that server knows it and
+// does not want this client, by whatever name.
+func unknownCommand(code int) bool { return code == 500 || code == 502 || code == 504 }
+
+// oldHello sends HELO to a server that refused EHLO (RFC 5321, Section 3.2). It
+// has no extensions, so neither TLS nor a sign-in may depend on them: somebody
+// in between who refuses EHLO gets no mail in clear for it.
+func (c *Client) oldHello(ctx context.Context, name string, refusal Reply) error {
+	switch {
+	case c.server.mode < InsecureOpportunistic:
+		return fmt.Errorf("%w: %w", ErrTLSRequired, c.refused("EHLO", refusal))
+	case c.cfg.Auth != nil:
+		return fmt.Errorf("%w: AUTH: %w", ErrNotOffered, c.refused("EHLO", refusal))
+	}
+	r, err := c.conn.command(ctx, "HELO "+name)
 	if err != nil {
-		return nil, err
-	}
-	if r.Code/100 == 2 {
-		return parseExtensions(r), nil
-	}
-	if (r.Code != 500 && r.Code != 502) || !heloAllowed {
-		return nil, &ReplyError{Command: "EHLO", Reply: r}
-	}
-	if r, err = c.command(ctx, "HELO "+name); err != nil {
-		return nil, err
+		return err
 	}
 	if r.Code/100 != 2 {
-		return nil, &ReplyError{Command: "HELO", Reply: r}
+		return c.refused("HELO", r)
 	}
-	return nil, nil
+	c.ext = nil
+	return nil
 }
 
 // localName returns the argument of EHLO: the name of this host if it is fully

@@ -22,10 +22,14 @@ func (f faults) Error() string {
 	for i, err := range f {
 		texts[i] = err.Error()
 		if i > 0 {
-			texts[i] = strings.TrimPrefix(texts[i], "smtp: ")
+			texts[i] = trimPrefix(texts[i])
 		}
 	}
 	return strings.Join(texts, "; ")
 }
 
 func (f faults) Unwrap() []error { return f }
+
+// trimPrefix takes away the prefix that an error of this package starts with,
+// because the error around it has one.
+func trimPrefix(text string) string { return strings.TrimPrefix(text, "smtp: ") }

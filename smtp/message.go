@@ -11,8 +11,12 @@ import (
 // A Message is a message to send, header and body, as octets. Open returns it
 // from its start, more than once; that is what makes a retry honest.
 //
-// Line endings may be CRLF, LF or CR: they are sent as CRLF. Nothing else is
-// changed.
+// Line endings may be CRLF, LF or CR: they are sent as CRLF, and the last line is
+// ended if it is not. Nothing else is changed. NUL is refused. A message with
+// octets above 127 needs a server with 8BITMIME (RFC 6152), and one with lines of
+// more than 998 octets (RFC 5321, Section 4.5.3.1.6) is sent with a warning in
+// the Result: it is for whatever makes the message to encode them. Where
+// Envelope.Binary is set, none of this applies: the octets are sent as they are.
 //
 // Close is called once or more. It ends a Read that waits, if the source can do
 // that, when a context ends; a source that cannot holds up the end of its Send.
@@ -35,6 +39,11 @@ type bytesMessage []byte
 func (m bytesMessage) Open() (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(m)), nil
 }
+
+func (m bytesMessage) inMemory() ([]byte, error) { return m, nil }
+
+// A memoryMessage is in memory as a whole.
+type memoryMessage interface{ inMemory() ([]byte, error) }
 
 // File returns a Message that reads the named file.
 func File(name string) Message { return fileMessage(name) }
@@ -94,6 +103,14 @@ type renderedMessage struct {
 }
 
 func (m *renderedMessage) Open() (io.ReadCloser, error) {
+	octets, err := m.inMemory()
+	if err != nil {
+		return nil, err
+	}
+	return io.NopCloser(bytes.NewReader(octets)), nil
+}
+
+func (m *renderedMessage) inMemory() ([]byte, error) {
 	m.once.Do(func() {
 		var b bytes.Buffer
 		if _, err := m.w.WriteTo(&b); err != nil {
@@ -101,8 +118,5 @@ func (m *renderedMessage) Open() (io.ReadCloser, error) {
 		}
 		m.octets = b.Bytes()
 	})
-	if m.err != nil {
-		return nil, m.err
-	}
-	return io.NopCloser(bytes.NewReader(m.octets)), nil
+	return m.octets, m.err
 }

@@ -51,26 +51,34 @@ func (r Reply) Text() string {
 }
 
 func newReply(w wire.Reply) Reply {
-	return Reply{Code: w.Code, Enhanced: parseEnhanced(w.Code, w.Lines[0]), Lines: w.Lines}
+	r := Reply{Code: w.Code, Lines: w.Lines}
+	if len(w.Lines) > 0 {
+		r.Enhanced = parseEnhanced(w.Code, w.Lines[0])
+	}
+	return r
 }
 
 // parseEnhanced reads the enhanced status code at the start of a reply's text.
 // One whose class is not that of the reply code is ignored (RFC 2034, Section 4).
 func parseEnhanced(code int, text string) EnhancedCode {
 	word, _, _ := strings.Cut(text, " ")
-	parts := strings.Split(word, ".")
-	if len(parts) != 3 || len(parts[0]) != 1 || int(parts[0][0]-'0') != code/100 {
+	class, rest, _ := strings.Cut(word, ".")
+	subject, detail, _ := strings.Cut(rest, ".")
+	e := EnhancedCode{code / 100, enhancedNumber(subject), enhancedNumber(detail)}
+	if class != strconv.Itoa(e[0]) || e[1] < 0 || e[2] < 0 {
 		return EnhancedCode{}
 	}
-	var e EnhancedCode
-	for i, p := range parts {
-		n, err := strconv.ParseUint(p, 10, 16)
-		if err != nil || len(p) > 3 || len(p) > 1 && p[0] == '0' {
-			return EnhancedCode{}
-		}
-		e[i] = int(n)
-	}
 	return e
+}
+
+// enhancedNumber reads a number of at most three digits without leading zeros;
+// -1 means that s is none.
+func enhancedNumber(s string) int {
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil || len(s) > 3 || len(s) > 1 && s[0] == '0' {
+		return -1
+	}
+	return int(n)
 }
 
 // printable makes a peer's text safe for a terminal and a log: what is not
@@ -78,6 +86,9 @@ func parseEnhanced(code int, text string) EnhancedCode {
 func printable(s string) string {
 	if len(s) > 1000 {
 		s = s[:1000] + "..."
+	}
+	if isPrintable(s) {
+		return s
 	}
 	var b strings.Builder
 	for i := 0; i < len(s); {
@@ -99,12 +110,24 @@ func printable(s string) string {
 // queueID finds the server's name for an accepted message in its final reply,
 // for the forms that common servers use. It returns "" if there is none.
 func queueID(r Reply) string {
-	text := r.Text()
-	for _, mark := range []string{"queued as ", "internalid=", "id="} {
-		if at := strings.Index(strings.ToLower(text), mark); at >= 0 && at+len(mark) <= len(text) {
-			id, _, _ := strings.Cut(strings.TrimSpace(text[at+len(mark):]), " ")
-			return printable(strings.TrimRight(id, ",;]>)."))
+	for _, line := range r.Lines {
+		for _, mark := range [...]string{"queued as ", "internalid=", "id="} {
+			if at := indexFold(line, mark); at >= 0 {
+				id, _, _ := strings.Cut(strings.TrimSpace(line[at+len(mark):]), " ")
+				return printable(strings.TrimRight(id, ",;]>)."))
+			}
 		}
 	}
 	return ""
+}
+
+// indexFold returns the place in s of mark, which is ASCII, in any case; -1 if it
+// is not there.
+func indexFold(s, mark string) int {
+	for i := 0; i+len(mark) <= len(s); i++ {
+		if strings.EqualFold(s[i:i+len(mark)], mark) {
+			return i
+		}
+	}
+	return -1
 }

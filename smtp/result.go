@@ -8,11 +8,17 @@ type Result struct {
 	// Accepted and Rejected are the recipients that the server accepted and
 	// refused, in the order of the envelope. A recipient in Accepted gets the
 	// message only if the message was accepted as well: if the error is nil or a
-	// *PartialError.
+	// *PartialError, and with LMTP in any case.
 	Accepted []string
 	Rejected []*RecipientError
 
+	// Uncertain are the recipients whom the message may have reached or not, where
+	// the error matches ErrUncertain. They are not in Accepted.
+	Uncertain []string
+
 	// Reply is the final reply to the message. Its Code is 0 if there was none.
+	// With LMTP, where each recipient has one, it is the last that is positive, or
+	// else the last; the negative ones are in Rejected.
 	Reply Reply
 
 	// QueueID is the server's name for the message, for its operator to find it

@@ -105,7 +105,7 @@ func TestUnverifiedTLSKeepsSecrets(t *testing.T) {
 }
 
 func TestPlaintext(t *testing.T) {
-	s := mock.Start(t, mock.Options{TLS: mock.NoTLS, InsecureAuth: true, Users: map[string]string{user: "pencil"}})
+	s := mock.Start(t, mock.Options{TLS: mock.NoTLS, InsecureAuth: true, Users: map[string]string{user: "pencil"}, Mechanisms: []string{"PLAIN"}})
 	cfg := smtp.Config{Addr: s.Addr(), TLS: smtp.InsecureNoTLS, Auth: sasl.Password(user, "pencil")}
 	res, err := smtp.Send(t.Context(), cfg, envelope, message)
 	if err != nil || res.TLS != nil {

@@ -72,29 +72,6 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
-func TestCancel(t *testing.T) {
-	for _, phase := range phases {
-		t.Run(phase.point, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				cfg := stalled(t, phase.point)
-				ctx, cancel := context.WithCancel(t.Context())
-				time.AfterFunc(time.Second, cancel)
-				began := time.Now()
-				_, err := smtp.Send(ctx, cfg, envelope, message)
-				if took := time.Since(began); took != time.Second {
-					t.Errorf("took %v", took)
-				}
-				if !errors.Is(err, context.Canceled) || errors.Is(err, smtp.ErrUncertain) != phase.uncertain {
-					t.Errorf("got %v", err)
-				}
-				if class := smtp.Classify(err); !phase.uncertain && class != smtp.Canceled {
-					t.Errorf("%v is %v", err, class)
-				}
-			})
-		})
-	}
-}
-
 func TestCancelWhileDialling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := smtp.Config{Addr: "mock.test", DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -17,6 +17,11 @@ func (c *Client) handshake(ctx context.Context) error {
 	if config.ServerName == "" {
 		config.ServerName = c.server.host
 	}
+	if config.GetClientCertificate != nil || len(config.Certificates) > 0 {
+		// A resumed connection is not asked for a certificate, and nobody could
+		// tell any more whether the server knows one.
+		config.ClientSessionCache = nil
+	}
 	if config.MinVersion == 0 {
 		config.MinVersion = tls.VersionTLS12 // RFC 8997
 	}
@@ -28,9 +33,9 @@ func (c *Client) handshake(ctx context.Context) error {
 	t := tls.Client(c.conn.raw, config)
 	if err := t.HandshakeContext(shaking); err != nil {
 		if ctx.Err() == nil && shaking.Err() != nil {
-			return c.conn.fail(&timeoutError{"TLS handshake", limit})
+			return c.conn.fail(&PhaseError{PhaseTLS, &timeoutError{limit}})
 		}
-		return c.conn.failIO(ctx, "TLS handshake", limit, plainAnswer(err))
+		return c.conn.failIO(ctx, string(PhaseTLS), limit, plainAnswer(err))
 	}
 	state := t.ConnectionState()
 	c.conn.upgrade(t)
@@ -40,6 +45,24 @@ func (c *Client) handshake(ctx context.Context) error {
 	c.verified = !config.InsecureSkipVerify || config.VerifyConnection != nil
 	return nil
 }
+
+// withSessions returns c with a store of TLS sessions, unless it has one: what
+// makes more than one connection, as a Dial that has to redial, resumes the
+// session of the one before (RFC 8446, Section 2.2).
+func (c Config) withSessions() Config {
+	config := &tls.Config{}
+	if c.TLSConfig != nil {
+		config = c.TLSConfig.Clone()
+	}
+	if config.ClientSessionCache == nil {
+		config.ClientSessionCache = tls.NewLRUClientSessionCache(sessions)
+	}
+	c.TLSConfig = config
+	return c
+}
+
+// sessions is how many TLS sessions are kept: those of one server.
+const sessions = 8
 
 // plainAnswer explains the commonest reason for a failed handshake.
 func plainAnswer(err error) error {

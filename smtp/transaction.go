@@ -4,150 +4,259 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"time"
 )
 
 // A job is one message to send, checked as far as it can be without a server.
 type job struct {
 	env     Envelope
-	utf8    bool // the envelope holds characters outside ASCII
-	content *content
+	utf8    bool // the envelope needs SMTPUTF8
+	content content
 }
 
-func newJob(ctx context.Context, env Envelope, msg Message) (*job, error) {
-	utf8, err := env.check()
-	if err != nil {
-		return nil, err
+// prepare makes j the job to send msg by env. Whatever comes of it, j.content is
+// to be closed.
+func (j *job) prepare(ctx context.Context, env Envelope, msg Message) (err error) {
+	j.env = env
+	if j.utf8, err = env.check(); err != nil {
+		return err
 	}
-	content, err := openContent(ctx, msg)
-	if err != nil {
-		return nil, err
-	}
-	return &job{env, utf8, content}, nil
+	return j.content.prepare(ctx, msg, env.Binary)
 }
 
-// A transaction is one message on its way: MAIL, RCPT, DATA, content.
+// A transaction is one message on its way: MAIL, RCPT, content.
 type transaction struct {
-	c        *Client
-	job      *job
-	result   *Result
-	mail     *ReplyError // MAIL refused
-	data     *ReplyError // DATA refused
-	odd      error       // a reply that its command cannot have
-	ready    bool        // the server sent 354
-	eightBit bool        // 8BITMIME was declared
+	c      *Client
+	job    job
+	result *Result
+	plan
+	mail  *ReplyError // MAIL refused
+	data  *ReplyError // DATA refused
+	odd   error       // a reply that its command cannot have
+	ready bool        // the server sent 354
+	begun bool        // the end of the message may have gone out
+}
+
+// A sent is a Result with the room that most of them need.
+type sent struct {
+	Result
+	lines [1]string // of the final reply
 }
 
 // transact sends a job and returns its result, which is never nil.
 func (c *Client) transact(ctx context.Context, j *job) (*Result, error) {
-	t := &transaction{c: c, job: j, result: &Result{Mechanism: c.mechanism, TLS: c.tls}}
+	result := &sent{Result: Result{Mechanism: c.mechanism, TLS: c.tls}}
+	c.tx = transaction{c: c, job: *j, result: &result.Result}
+	t := &c.tx
+	defer t.forget()
 	if err := ctx.Err(); err != nil {
 		return t.result, canceled(ctx, "MAIL")
 	}
 	if err := c.conn.usable(); err != nil {
 		return t.result, err
 	}
-	mail, err := t.mailCommand()
-	if err != nil {
+	if err := t.makePlan(); err != nil {
 		return t.result, err
 	}
-	defer c.conn.bind(ctx)()
-	return t.result, t.run(ctx, mail)
+	stop := c.conn.attach(ctx)
+	err := t.run(ctx, result.lines[:0])
+	c.conn.detach(ctx, stop)
+	return t.result, err
 }
 
-// mailCommand checks what the server offers against what the message needs, and
-// builds MAIL (RFC 5321, Section 4.1.1.2).
-func (t *transaction) mailCommand() (string, error) {
-	ext, content := t.c.ext, t.job.content
-	line := "MAIL FROM:<" + t.job.env.From + ">"
-	if content.scanned {
-		if limit := ext.maxSize(); limit > 0 && content.size > limit {
-			return "", fmt.Errorf("%w: it has %d octets, the server takes %d", ErrTooLarge, content.size, limit)
-		}
-		if ext.has("SIZE") { // RFC 1870, Section 6
-			line += " SIZE=" + strconv.FormatInt(content.size, 10)
-		}
-		if content.longest > maxLine {
-			t.result.Warnings = append(t.result.Warnings, fmt.Errorf(
-				"%w: a line of %d octets is longer than the %d of RFC 5321; servers may refuse or break it", ErrMessage, content.longest, maxLine))
+// forget drops what belongs to the caller.
+func (t *transaction) forget() {
+	t.job.content.close()
+	*t = transaction{}
+}
+
+// run sends the commands and the content. The lines of the final reply are
+// appended to lines.
+func (t *transaction) run(ctx context.Context, lines []string) error {
+	c := t.c
+	c.body.c = c.conn
+	if t.inGroup {
+		if err := t.preload(ctx); err != nil {
+			return err
 		}
 	}
-	t.eightBit = ext.has("8BITMIME") && (content.eight || !content.scanned)
+	t.result.Accepted = make([]string, 0, len(t.job.env.To))
+	err := t.commands(ctx)
 	switch {
-	case t.eightBit: // RFC 6152, Section 2
-		line += " BODY=8BITMIME"
-	case content.eight:
-		return "", fmt.Errorf("%w: 8BITMIME, for a message with octets above 127", ErrNotOffered)
-	}
-	if t.job.utf8 {
-		if !ext.has("SMTPUTF8") {
-			return "", fmt.Errorf("%w: SMTPUTF8, for an address outside ASCII", ErrNotOffered)
-		}
-		line += " SMTPUTF8" // RFC 6531, Section 3.4
-	}
-	return line, nil
-}
-
-// run sends the commands and the content.
-func (t *transaction) run(ctx context.Context, mail string) error {
-	lines := make([]string, 0, len(t.job.env.To)+3)
-	if t.c.inMail {
-		lines = append(lines, "RSET")
-	}
-	lines = append(lines, mail)
-	for _, to := range t.job.env.To {
-		lines = append(lines, "RCPT TO:<"+to+">")
-	}
-	lines = append(lines, "DATA")
-	t.c.inMail = true
-
-	send := t.lockstep
-	if t.c.ext.has("PIPELINING") && !t.c.quirks().NoPipelining {
-		send = t.grouped
-	}
-	if err := send(ctx, lines); err != nil {
+	case err != nil && t.begun && !t.dead():
+		return t.uncertain(t.better(err))
+	case err != nil:
 		return t.better(err)
 	}
-	if refusal := t.refusal(); refusal != nil {
-		if t.ready { // RFC 2920, Section 3.1: a 354 has to be answered
-			return t.nothing(ctx, refusal)
-		}
+	refusal := t.refusal()
+	switch {
+	case refusal != nil && t.inGroup: // RFC 3030, Section 2: the chunk has its reply
+		return t.nothing(ctx, refusal, "BDAT")
+	case refusal != nil && t.ready: // RFC 2920, Section 3.1: a 354 has to be answered
+		return t.nothing(ctx, refusal, ".")
+	case refusal != nil:
 		return refusal
+	case !t.inGroup:
+		if err := t.content(ctx); err != nil {
+			return err
+		}
 	}
-	return t.send(ctx)
+	return t.outcome(ctx, lines)
+}
+
+// Each command of a transaction is a step. The first recipient's is stepRCPT, and
+// behind the last one's comes that of DATA.
+const (
+	stepRSET = iota
+	stepMAIL
+	stepRCPT
+)
+
+// steps returns the first step and the one behind the last.
+func (t *transaction) steps() (first, end int) {
+	first, end = stepMAIL, stepRCPT+len(t.job.env.To)
+	if t.c.inMail {
+		first = stepRSET
+	}
+	if t.form == dataForm && !t.job.env.AllOrNothing {
+		end++
+	}
+	return first, end
+}
+
+// verb returns the verb of a step.
+func (t *transaction) verb(step int) string {
+	switch {
+	case step == stepRSET:
+		return "RSET"
+	case step == stepMAIL:
+		return "MAIL"
+	case step < stepRCPT+len(t.job.env.To):
+		return "RCPT"
+	}
+	return "DATA"
+}
+
+// appendStep appends the command of a step.
+func (t *transaction) appendStep(dst []byte, step int) []byte {
+	start := len(dst)
+	switch verb := t.verb(step); verb {
+	case "MAIL":
+		dst = t.appendMail(dst)
+	case "RCPT":
+		to := t.job.env.To[step-stepRCPT]
+		dst = appendMailbox(append(dst, "RCPT TO:<"...), to)
+		dst = t.job.env.appendRcptParameters(append(dst, '>'), to, t.job.utf8)
+	default:
+		dst = append(dst, verb...)
+	}
+	if t.c.conn.log != nil {
+		t.c.conn.logCommand(string(dst[start:]))
+	}
+	return append(dst, "\r\n"...)
+}
+
+// commands sends all that comes before the content.
+func (t *transaction) commands(ctx context.Context) error {
+	if t.pipelining {
+		return t.grouped(ctx)
+	}
+	return t.lockstep(ctx)
 }
 
 // grouped sends all commands together (RFC 2920).
-func (t *transaction) grouped(ctx context.Context, lines []string) error {
-	return t.c.conn.group(ctx, lines, t.limit, func(i int, r Reply) { t.take(lines, i, r) })
+func (t *transaction) grouped(ctx context.Context) error {
+	c := t.c
+	first, end := t.steps()
+	c.out = c.out[:0]
+	for step := first; step < end; step++ {
+		c.out = t.appendStep(c.out, step)
+	}
+	if t.inGroup {
+		c.out = append(c.out, c.body.command(true)...)
+	}
+	defer c.trim()
+	c.inMail = true
+	c.mails++
+	c.writer.c = c.conn
+	err := c.beginGroup(ctx)
+	t.result.Mechanism = c.mechanism // which may have signed in just now
+	for step := first; step < end && err == nil; step++ {
+		err = t.answer(ctx, step)
+	}
+	err = c.writer.finish(ctx, "MAIL", err)
+	t.begun = t.inGroup && c.writer.all
+	if err == nil && t.form == dataForm && t.job.env.AllOrNothing {
+		err = t.askToSend(ctx)
+	}
+	return err
 }
 
 // lockstep sends each command after the reply to the one before it, and none
 // that has become pointless.
-func (t *transaction) lockstep(ctx context.Context, lines []string) error {
-	for i, line := range lines {
-		if t.mail != nil || line == "DATA" && len(t.result.Accepted) == 0 {
-			return nil
+func (t *transaction) lockstep(ctx context.Context) error {
+	c := t.c
+	first, end := t.steps()
+	for step := first; step < end && !t.pointless(step); step++ {
+		if step == stepMAIL {
+			c.inMail = true
+			c.mails++
 		}
-		one := func(_ int, r Reply) { t.take(lines, i, r) }
-		if err := t.c.conn.group(ctx, lines[i:i+1], t.limit, one); err != nil {
+		if err := t.one(ctx, step); err != nil {
 			return err
 		}
+	}
+	if t.form == dataForm && t.job.env.AllOrNothing {
+		return t.askToSend(ctx)
 	}
 	return nil
 }
 
-func (t *transaction) limit(verb string) time.Duration {
-	if verb == "DATA" {
-		return t.c.conn.timeouts.DataInit
+// askToSend sends DATA once it is known that no recipient was refused.
+func (t *transaction) askToSend(ctx context.Context) error {
+	if t.refusal() != nil {
+		return nil
 	}
-	return t.c.conn.timeouts.Command
+	return t.one(ctx, stepRCPT+len(t.job.env.To))
 }
 
-// take notes the reply to lines[i].
-func (t *transaction) take(lines []string, i int, r Reply) {
-	verb, ok := verbOf(lines[i]), r.Code/100 == 2
+// pointless reports whether what was refused leaves a step without a use.
+func (t *transaction) pointless(step int) bool {
+	return t.mail != nil ||
+		t.job.env.AllOrNothing && len(t.result.Rejected) > 0 ||
+		t.verb(step) == "DATA" && len(t.result.Accepted) == 0
+}
+
+// one sends the command of a step and reads its reply.
+func (t *transaction) one(ctx context.Context, step int) error {
+	c := t.c
+	c.out = t.appendStep(c.out[:0], step)
+	if err := c.conn.write(ctx, t.verb(step), c.out, c.conn.timeouts.Command); err != nil {
+		return err
+	}
+	return t.answer(ctx, step)
+}
+
+// answer reads the reply to a step.
+func (t *transaction) answer(ctx context.Context, step int) error {
+	c := t.c.conn
+	verb, limit := t.verb(step), c.timeouts.Command
+	if verb == "DATA" {
+		limit = c.timeouts.DataInit
+	}
+	r, err := c.brief(ctx, verb, limit)
+	if err != nil {
+		return err
+	}
+	t.take(step, verb, r)
+	if c.broken != nil { // 421: there is nothing more to come
+		return fmt.Errorf("%w: %w", ErrBroken, c.broken)
+	}
+	return nil
+}
+
+// take notes the reply to a step.
+func (t *transaction) take(step int, verb string, r Reply) {
+	ok := r.Code/100 == 2
 	if t.odd == nil && (r.Code/100 == 3 || ok && verb == "DATA") && !(r.Code == 354 && verb == "DATA") {
 		t.odd = t.c.conn.fail(fmt.Errorf("%w: %v to %s", ErrProtocol, r, verb))
 	}
@@ -161,7 +270,7 @@ func (t *transaction) take(lines []string, i int, r Reply) {
 			t.mail = t.c.refused(verb, r)
 		}
 	case "RCPT":
-		to := t.job.env.To[i-(len(lines)-1-len(t.job.env.To))]
+		to := t.job.env.To[step-stepRCPT]
 		if ok {
 			t.result.Accepted = append(t.result.Accepted, to)
 		} else {
@@ -184,11 +293,18 @@ func (t *transaction) refusal() error {
 		return t.mail
 	case len(t.result.Accepted) == 0:
 		return &rejectedError{t.result.Rejected}
+	case t.job.env.AllOrNothing && len(t.result.Rejected) > 0:
+		return &withheldError{t.result.Rejected, len(t.job.env.To)}
 	case t.data != nil:
 		t.result.Reply = t.data.Reply
 		return t.data
 	}
 	return nil
+}
+
+// dead reports whether replies so far rule out that anybody gets the message.
+func (t *transaction) dead() bool {
+	return t.mail != nil || len(t.result.Rejected) == len(t.job.env.To)
 }
 
 // better returns a refusal that came before the connection failed, if there is
@@ -200,7 +316,7 @@ func (t *transaction) better(err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	if t.mail != nil || t.data != nil || len(t.result.Rejected) == len(t.job.env.To) {
+	if t.dead() || t.data != nil {
 		return t.refusal()
 	}
 	for _, r := range t.result.Rejected {
@@ -211,97 +327,44 @@ func (t *transaction) better(err error) error {
 	return err
 }
 
-// nothing answers a 354 that came although nobody is to get the message.
-func (t *transaction) nothing(ctx context.Context, refusal error) error {
-	if err := t.c.conn.write(ctx, "DATA", []byte(".\r\n"), t.c.conn.timeouts.DataBlock); err != nil {
-		return join(refusal, err)
+// uncertain says that nobody knows who gets the message, of those whom the server
+// has not refused.
+func (t *transaction) uncertain(err error) error {
+	answered := len(t.result.Accepted) + len(t.result.Rejected)
+	t.result.Uncertain = append(t.result.Accepted, t.job.env.To[answered:]...)
+	t.result.Accepted = nil
+	return fmt.Errorf("%w: %w", ErrUncertain, err)
+}
+
+// nothing reads the reply to content that nobody is to get: to none at all, by a
+// lone dot, or to a chunk that came with the commands.
+func (t *transaction) nothing(ctx context.Context, refusal error, command string) error {
+	c := t.c.conn
+	if command == "." {
+		if err := c.write(ctx, "DATA", []byte(".\r\n"), c.timeouts.DataBlock); err != nil {
+			return join(refusal, err)
+		}
 	}
-	if r, err := t.c.conn.reply(ctx, ".", t.c.conn.timeouts.DataEnd); err != nil {
+	if t.c.lmtp { // RFC 2033, Section 4.2: there is a reply for each recipient, of whom there is none
+		_ = c.fail(refusal)
+		return refusal
+	}
+	r, err := c.brief(ctx, command, c.timeouts.DataEnd)
+	switch {
+	case err != nil:
 		t.result.Warnings = append(t.result.Warnings, err)
-	} else if r.Code/100 == 2 {
-		t.result.Warnings = append(t.result.Warnings, fmt.Errorf("%w: %v to an empty message without recipients", ErrProtocol, r))
+	case r.Code/100 == 2:
+		t.result.Warnings = append(t.result.Warnings, fmt.Errorf("%w: %v to a message without recipients", ErrProtocol, r))
 	}
 	return refusal
 }
 
-// send sends the content and reads the final reply.
-func (t *transaction) send(ctx context.Context) error {
-	if err := t.c.conn.usable(); err != nil {
-		return err
-	}
-	if err := t.write(ctx); err != nil {
-		return err
-	}
-	reply, err := t.c.conn.reply(ctx, ".", t.c.conn.timeouts.DataEnd)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUncertain, err)
-	}
-	t.result.Reply = reply
-	if reply.Code/100 == 3 { // no reply to a message is of this kind
-		return fmt.Errorf("%w: %w", ErrUncertain, t.c.conn.fail(fmt.Errorf("%w: %v to the end of the message", ErrProtocol, reply)))
-	}
-	t.c.inMail = false
-	if reply.Code/100 != 2 {
-		return t.c.refused(".", reply)
-	}
-	t.result.QueueID = queueID(reply)
-	if len(t.result.Rejected) > 0 {
-		return &PartialError{t.result.Rejected}
-	}
-	return nil
-}
+// keptGroup is the longest group whose memory is kept for the next one, in octets.
+const keptGroup = 256 << 10
 
-// write sends the content and its end and waits until the server answers. An
-// error that matches ErrUncertain means that the end may have gone out.
-func (t *transaction) write(ctx context.Context) error {
-	source, err := t.job.content.reader()
-	if err != nil {
-		return t.c.conn.fail(err)
+// trim drops the memory of a very long group.
+func (c *Client) trim() {
+	if cap(c.out) > keptGroup {
+		c.out = nil
 	}
-	defer source.Close()
-	defer context.AfterFunc(ctx, func() { source.Close() })() // ends a Read that waits
-	out := newContentWriter(t.c.conn)
-	if err := out.copy(&strictReader{ctx, source, t.eightBit}); err != nil {
-		return t.early(ctx, out, err)
-	}
-	begun, err := out.end()
-	if err != nil {
-		if err = t.early(ctx, out, err); begun && t.result.Reply.Code == 0 {
-			return fmt.Errorf("%w: %w", ErrUncertain, err)
-		}
-		return err
-	}
-	t.result.Octets = out.octets()
-	if n := t.result.Octets; t.job.content.scanned && n != t.job.content.size {
-		t.result.Warnings = append(t.result.Warnings, fmt.Errorf(
-			"%w: it changed between two readings: %d octets were announced, %d sent", ErrMessage, t.job.content.size, n))
-	}
-	if err := out.out.wait(t.c.conn.timeouts.DataEnd); err != nil {
-		return fmt.Errorf("%w: %w", ErrUncertain, t.c.conn.failIO(ctx, ".", t.c.conn.timeouts.DataEnd, err))
-	}
-	return nil
-}
-
-// early handles the failure of a content that was not written to its end. A
-// source that failed leaves the server waiting, so the connection has to go; a
-// server that gave up may have said why.
-func (t *transaction) early(ctx context.Context, out *contentWriter, err error) error {
-	c := t.c.conn
-	var failed *writeError
-	if !errors.As(err, &failed) {
-		if ctx.Err() != nil {
-			err = canceled(ctx, "DATA")
-		}
-		return c.fail(err)
-	}
-	switch reply, ok := out.out.reason(ctx, failed.err); {
-	case ok && reply.Code >= 400:
-		t.result.Reply = reply
-		refusal := t.c.refused(".", reply)
-		_ = c.fail(refusal)
-		return refusal
-	case ok:
-		return c.fail(fmt.Errorf("%w: %v before the end of the message", ErrProtocol, reply))
-	}
-	return c.failIO(ctx, "DATA", c.timeouts.DataBlock, failed.err)
 }

@@ -23,13 +23,26 @@ var (
 type DotWriter struct {
 	w      io.Writer
 	octets int64
+	text   bool // no dots, neither doubled nor final
 	inLine bool // octets of an unfinished line are written
 	cr     bool // a CR is held back until its successor is known
 	err    error
 }
 
 // NewDotWriter returns a DotWriter that writes to w.
-func NewDotWriter(w io.Writer) *DotWriter { return &DotWriter{w: w} }
+func NewDotWriter(w io.Writer) *DotWriter {
+	d := new(DotWriter)
+	d.Reset(w)
+	return d
+}
+
+// Reset makes d what NewDotWriter returns.
+func (d *DotWriter) Reset(w io.Writer) { *d = DotWriter{w: w} }
+
+// ResetText makes d write to w what a DotWriter would, but no dot that is not in
+// the message: the form of content for BDAT (RFC 3030), which has a size instead
+// of an end.
+func (d *DotWriter) ResetText(w io.Writer) { *d = DotWriter{w: w, text: true} }
 
 // Octets is the size of the message written so far as RFC 1870, Section 6
 // counts it: line endings normalised, without doubled dots and final dot.
@@ -63,7 +76,7 @@ func (d *DotWriter) code(p []byte) {
 	start, pos := 0, 0 // p[start:pos] waits to go out
 	lf, cr := -1, -1   // the next of each
 	for pos < len(p) && d.err == nil {
-		if !d.inLine && p[pos] == '.' {
+		if !d.text && !d.inLine && p[pos] == '.' {
 			d.emit(p[start:pos])
 			d.emit(dot)
 			d.octets-- // the doubled dot is no part of the message
@@ -114,10 +127,13 @@ func (d *DotWriter) emit(p []byte) {
 	d.octets += int64(n)
 }
 
-// Close ends the last line if need be and writes the final dot. It does not
-// close w.
+// Close ends the last line if need be and writes the final dot, unless d was
+// reset by ResetText. It does not close w.
 func (d *DotWriter) Close() error {
 	d.EndText()
+	if d.text {
+		return d.err
+	}
 	size := d.octets
 	d.emit(dotLine)
 	d.octets = size

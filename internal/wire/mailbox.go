@@ -58,6 +58,23 @@ func CheckMailbox(addr string) (nonASCII bool, err error) {
 	return nonASCII, checkDomain(addr[at+1:])
 }
 
+// ASCIIMailbox returns the form of a mailbox, which CheckMailbox has accepted,
+// for a server without SMTPUTF8: with its domain as in [ASCIIDomain]. It reports
+// false if the local part is outside ASCII: then there is no such form (RFC 6531,
+// Section 3.7.1).
+func ASCIIMailbox(addr string) (ascii string, ok bool, err error) {
+	at := strings.LastIndexByte(addr, '@')
+	domain := addr[at+1:]
+	if isASCII(domain) {
+		return addr, isASCII(addr), nil
+	}
+	domain, err = ASCIIDomain(domain)
+	if err != nil {
+		return "", false, err
+	}
+	return addr[:at+1] + domain, isASCII(addr[:at+1]), nil
+}
+
 // validLocalPart reports whether s is a Dot-string or a Quoted-string.
 func validLocalPart(s string) bool {
 	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
@@ -117,21 +134,6 @@ func checkDomain(s string) error {
 			if c < utf8.RuneSelf && c != '-' && c != '_' && !isAlnum(c) {
 				return errDomain
 			}
-		}
-	}
-	return nil
-}
-
-// checkLiteral checks the outside of an address literal: brackets around
-// printable octets. Brackets, quotes and the backslash have no place in the
-// address families there are, and a reader of the path may take them for its end.
-func checkLiteral(s string) error {
-	if len(s) < 3 || s[len(s)-1] != ']' {
-		return errDomain
-	}
-	for _, c := range []byte(s[1 : len(s)-1]) {
-		if c <= ' ' || c > '~' || strings.IndexByte(`[]<>"\`, c) >= 0 {
-			return errDomain
 		}
 	}
 	return nil

@@ -45,13 +45,18 @@ var ErrReplyTooLong = errors.New("reply too long")
 // RFC 5321, Section 4.2: three digits, the first of them 2 to 5, and the same
 // code on each line. io.EOF means that the peer closed between replies;
 // io.ErrUnexpectedEOF, that it closed within one.
-func ReadReply(r *bufio.Reader) (Reply, error) {
-	var reply Reply
+func ReadReply(r *bufio.Reader) (Reply, error) { return ReadReplyInto(r, nil, false) }
+
+// ReadReplyInto is ReadReply for who reads many: it appends the lines to lines,
+// and if terse is true, it leaves them out of a reply of one line whose code is
+// below 400. Such a reply costs no allocation.
+func ReadReplyInto(r *bufio.Reader, lines []string, terse bool) (Reply, error) {
+	reply := Reply{Lines: lines}
 	total := 0
-	for {
+	for n := 0; ; n++ {
 		line, err := readLine(r, MaxReplyLine)
 		if err != nil {
-			if err == io.EOF && reply.Lines != nil {
+			if err == io.EOF && n > 0 {
 				err = io.ErrUnexpectedEOF
 			}
 			return Reply{}, err
@@ -64,10 +69,13 @@ func ReadReply(r *bufio.Reader) (Reply, error) {
 		if err != nil {
 			return Reply{}, err
 		}
-		if reply.Lines != nil && code != reply.Code {
+		if n > 0 && code != reply.Code {
 			return Reply{}, &SyntaxError{"code differs from " + strconv.Itoa(reply.Code), string(line)}
 		}
 		reply.Code = code
+		if terse && n == 0 && !more && code < 400 {
+			return reply, nil
+		}
 		reply.Lines = append(reply.Lines, string(text))
 		if !more {
 			return reply, nil
