@@ -13,7 +13,6 @@ import (
 
 // auth implements AUTH (RFC 4954, Section 4).
 func (s *session) auth(argument string) {
-	s.tried = true
 	name, initial, hasInitial := strings.Cut(argument, " ")
 	m, offered := s.mechanism(name)
 	if s.in.Buffered() > 0 && !(hasInitial && m.Traits.Has(sasl.OneRoundTrip)) {
@@ -21,14 +20,15 @@ func (s *session) auth(argument string) {
 	}
 	ctx, cancel := context.WithCancel(s.srv.ctx)
 	defer cancel()
-	a := &authDialogue{session: s, ctx: ctx, mechanism: m, bad: s.mayAuth(name, offered)}
-	s.at("AUTH", func() reply {
+	a := &authDialogue{session: s, ctx: ctx, mechanism: m, point: "AUTH", bad: s.mayAuth(name, offered)}
+	a.answer(func() reply {
 		if a.bad != nil {
+			a.blameCommand(name)
 			return *a.bad
 		}
 		response, err := decodeInitial(initial, hasInitial)
 		if err != nil {
-			return invalidBase64()
+			return a.blamed(a.point, invalidBase64())
 		}
 		return a.start(response)
 	})
@@ -90,7 +90,10 @@ type authDialogue struct {
 	mechanism sasl.Mechanism
 	bad       *reply      // why the command must not run; nil if it may
 	server    sasl.Server // nil before its start
+	point     string      // where the latest line of the client is answered
 	rounds    int
+	misread   bool   // a fault has come in between
+	refused   bool   // the latest challenge says that the token is refused
 	done      bool   // the server side has succeeded and had more to say
 	who       signIn // whom it has signed in
 }
@@ -118,32 +121,43 @@ func (a *authDialogue) run() {
 			a.fail(fmt.Errorf("within AUTH: %w", err))
 			return
 		}
-		point := fmt.Sprintf("AUTH/%d", round)
-		a.rec.command(point, legibleResponse(line))
-		a.at(point, func() reply { return a.respond(line, long) })
+		a.point = fmt.Sprintf("AUTH/%d", round)
+		a.rec.command(a.point, legibleResponse(line))
+		a.answer(func() reply { return a.respond(line, long) })
 	}
 	a.rec.auth(a.mechanism.Name, a.who.user, a.last)
+}
+
+// answer lets the server answer at the present point, faults permitting.
+func (a *authDialogue) answer(answer func() reply) {
+	misread := a.misread
+	a.misread = true // unless the server answers itself
+	a.at(a.point, func() reply {
+		a.misread = misread
+		return answer()
+	})
 }
 
 // respond answers one line of the client.
 func (a *authDialogue) respond(line []byte, long bool) reply {
 	switch {
 	case long:
-		return reply{500, "5.5.6", []string{"Authentication exchange line is too long"}, nil}
+		return a.blamed(a.point, reply{500, "5.5.6", []string{"Authentication exchange line is too long"}, nil})
 	case string(line) == "*":
 		return reply{501, "5.7.0", []string{"Authentication canceled"}, nil}
 	}
 	response, err := wire.DecodeBase64(line)
 	if err != nil {
-		return invalidBase64()
+		return a.blamed(a.point, invalidBase64())
 	}
+	a.judgeFarewell(response)
 	switch {
 	case a.bad != nil: // a fault has let it come so far
 		return *a.bad
 	case a.server == nil: // the challenge was a fault's
 		return a.start(response)
 	case a.done && len(response) > 0:
-		return reply{501, "5.5.2", []string{"Response to the last challenge is not empty"}, nil}
+		return a.blamed(a.point, reply{501, "5.5.2", []string{"Response to the last challenge is not empty"}, nil})
 	case a.done:
 		return a.succeed()
 	}
@@ -168,6 +182,7 @@ func (a *authDialogue) next(response []byte) reply {
 	}
 	// SMTP has no place for data with success: it goes into one more challenge,
 	// which the client answers by an empty response (RFC 4422, Section 3.8).
+	a.refused = len(challenge) > 0 && takesTokens(a.mechanism.Name)
 	return reply{334, "", []string{string(wire.EncodeBase64(nil, challenge))}, nil}
 }
 
@@ -228,7 +243,7 @@ func (a *authDialogue) refusal(err error) reply {
 	case errors.Is(err, sasl.ErrRejected):
 		return reply{535, "5.7.8", []string{"Credentials refused"}, nil}
 	case errors.Is(err, sasl.ErrProtocol):
-		return reply{501, "5.5.2", []string{"Malformed message"}, nil}
+		return a.blamed(a.point, reply{501, "5.5.2", []string{"Malformed message"}, nil})
 	}
 	return reply{454, "4.7.0", []string{"Temporary authentication failure"}, nil}
 }

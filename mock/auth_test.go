@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +34,9 @@ func mechanism(name string, f serverFunc) sasl.Mechanism {
 func insecure(o mock.Options) mock.Options {
 	o.Network, o.TLS, o.InsecureAuth = mock.InMemory, mock.NoTLS, true
 	o.Without = []string{"PIPELINING", "8BITMIME", "SIZE", "SMTPUTF8", "CHUNKING", "DSN", "REQUIRETLS"}
+	if o.Mechanisms == nil && o.Tokens == nil && o.Registry == nil {
+		o.Mechanisms = []string{"PLAIN", "LOGIN"}
+	}
 	return o
 }
 
@@ -104,13 +108,13 @@ func TestAuthOffered(t *testing.T) {
 		{"nobody to sign in", mock.Options{TLS: mock.NoTLS, InsecureAuth: true, Mechanisms: []string{}}, "250 ENHANCEDSTATUSCODES\r\n", "502 5.5.1 Command not implemented\r\n"},
 		{
 			"in the order named",
-			mock.Options{TLS: mock.NoTLS, InsecureAuth: true, Mechanisms: []string{"login", "XOAUTH2"}},
+			mock.Options{TLS: mock.NoTLS, InsecureAuth: true, Mechanisms: []string{"login", "XOAUTH2"}, Tokens: mock.UserTokens{}},
 			"250-ENHANCEDSTATUSCODES\r\n250 AUTH LOGIN XOAUTH2\r\n", "504 5.5.4 Mechanism not offered\r\n",
 		},
 		{
 			"tokens",
 			mock.Options{TLS: mock.NoTLS, InsecureAuth: true, Tokens: mock.UserTokens{}},
-			"250-ENHANCEDSTATUSCODES\r\n250 AUTH XOAUTH2 OAUTHBEARER PLAIN LOGIN\r\n", "334 \r\n",
+			"250-ENHANCEDSTATUSCODES\r\n250 AUTH XOAUTH2 OAUTHBEARER\r\n", "504 5.5.4 Mechanism not offered\r\n",
 		},
 		{
 			"said but not done",
@@ -146,19 +150,19 @@ func TestRefusedTokens(t *testing.T) {
 	}{
 		{
 			"Google, revoked", mock.GoogleOAuth, false, "you@example.test", gone,
-			challenge(`{"status":"401","schemes":"bearer","scope":"https://mail.google.com/"}`) + "\nC:\nS: " + google,
+			challenge(`{"status":"401","schemes":"bearer mac","scope":"https://mail.google.com/"}`) + "\nC:\nS: " + google,
 		},
 		{
 			"Google, another mailbox", mock.GoogleOAuth, false, "she@example.test", there,
-			challenge(`{"status":"400","schemes":"bearer","scope":"https://mail.google.com/"}`) + "\nC:\nS: " + google,
+			challenge(`{"status":"400","schemes":"bearer mac","scope":"https://mail.google.com/"}`) + "\nC:\nS: " + google,
 		},
 		{
 			"Google, OAUTHBEARER", mock.GoogleOAuth, true, "you@example.test", gone,
-			challenge(`{"status":"invalid_token","schemes":"bearer","scope":"https://mail.google.com/"}`) + "\nC: AQ==\nS: " + google,
+			challenge(`{"status":"invalid_token","schemes":"bearer mac","scope":"https://mail.google.com/"}`) + "\nC: AQ==\nS: " + google,
 		},
 		{
 			"Google, canceled", mock.GoogleOAuth, false, "you@example.test", gone,
-			challenge(`{"status":"401","schemes":"bearer","scope":"https://mail.google.com/"}`) + "\nC: *\nS: 501 5.7.0 Authentication canceled",
+			challenge(`{"status":"401","schemes":"bearer mac","scope":"https://mail.google.com/"}`) + "\nC: *\nS: 501 5.7.0 Authentication canceled",
 		},
 		{"Microsoft", mock.MicrosoftOAuth, false, "you@example.test", gone, "535 5.7.3 Authentication unsuccessful"},
 		{"good", mock.GoogleOAuth, false, "YOU@example.test", there, "235 2.7.0 Signed in"},
@@ -338,5 +342,40 @@ func TestAuths(t *testing.T) {
 	want := []mock.Auth{{Code: 504}, {Mechanism: "PLAIN", Code: 535}, {Mechanism: "LOGIN", User: "user", Code: 235}}
 	if got := srv.Auths(); !slices.Equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// TestNobodyIsEnumerated: a user that does not exist is refused as one is that
+// does, octet for octet, whatever the dialect and the mechanism.
+func TestNobodyIsEnumerated(t *testing.T) {
+	for _, dialect := range []mock.Dialect{mock.GenericOAuth, mock.GoogleOAuth, mock.MicrosoftOAuth} {
+		a := mock.StartAuthority(t, mock.AuthorityOptions{Network: mock.InMemory, Dialect: dialect})
+		a.Issue("known@example.test", 0)
+		for name, o := range map[string]mock.Options{
+			"tokens and passwords": {Tokens: a, Users: map[string]string{"known@example.test": "secret"}},
+			"tokens":               {Tokens: a},
+			"user tokens":          {Tokens: mock.UserTokens{"known@example.test": "good"}},
+		} {
+			for _, mechanism := range []string{"XOAUTH2", "OAUTHBEARER"} {
+				said := func(user string) string {
+					srv := mock.Start(t, insecure(o))
+					message := xoauth2(user, "bad")
+					if mechanism == "OAUTHBEARER" {
+						message = b64("n,a=" + user + ",\x01auth=Bearer bad\x01\x01")
+					}
+					c := dial(t, srv)
+					c.send("EHLO client.test\r\nAUTH " + mechanism + " " + message + "\r\nAQ==\r\nQUIT\r\n")
+					octets, err := io.ReadAll(c.r)
+					if err != nil {
+						t.Error(err)
+					}
+					return string(octets)
+				}
+				known, unknown := said("known@example.test"), said("nobody@example.test")
+				if known != unknown || !strings.Contains(known, "\r\n535") {
+					t.Errorf("dialect %d, %s, %s:\n%q\n%q", dialect, name, mechanism, known, unknown)
+				}
+			}
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -32,7 +33,11 @@ type AuthorityOptions struct {
 	Listen string
 
 	// Clients maps client identifiers to secrets; one with an empty secret is
-	// public. Nil means that every client is welcome, with any secret.
+	// public. Nil means that every client is welcome, with any secret. A client
+	// sends them as parameters, or by Basic and then form-encoded, as RFC 6749,
+	// Section 2.3.1 has it and golang.org/x/oauth2 does: what comes by Basic is
+	// always decoded, and a secret with a "+" or a "%" that was not encoded is
+	// refused.
 	Clients map[string]string
 
 	// Tenant is the one tenant of the Microsoft routes, besides "common",
@@ -47,7 +52,10 @@ type AuthorityOptions struct {
 	TTL time.Duration
 
 	// TokenLength is the length of access tokens, in octets. Zero means 60, or
-	// with MicrosoftOAuth the length of a JWT with its claims.
+	// with MicrosoftOAuth the length of a JWT with its claims. That is too long for
+	// an initial response on a line of 512 octets (RFC 5321, Section 4.5.3.1.4), so
+	// a client that sends one nevertheless, as net/smtp does, is told 500 5.5.6;
+	// with 200 it gets by.
 	TokenLength int
 
 	// RotateRefresh makes refresh tokens good for one use, which brings the next.
@@ -60,7 +68,8 @@ type AuthorityOptions struct {
 	// added by Inject.
 	Faults []AuthorityFault
 
-	// Names are further names that its certificate is good for.
+	// Names are further names that its certificate is good for, as of a server in
+	// Options. Zero means none.
 	Names []string
 }
 
@@ -80,16 +89,23 @@ type AuthorityOptions struct {
 //	GET  /common/discovery/instance
 //
 // and its grants are refresh_token and, but for Google's route with GoogleOAuth,
-// client_credentials. It remembers the latest 10,000 access tokens and logs as
-// many requests.
+// client_credentials. It remembers the latest 10,000 access tokens and logs the
+// latest 10,000 requests. A refresh token is good for the client that first uses
+// it, and for no other.
 type Authority struct {
-	opts     AuthorityOptions
 	listener listener
 	server   *http.Server
 	serving  sync.WaitGroup
-	clients  []*http.Client
+	*vault
+}
+
+// A vault is what an authority knows. Package fmt follows no pointer within a
+// struct, so it does not show where one that holds an authority is printed.
+type vault struct {
+	opts AuthorityOptions
 
 	mu       sync.Mutex
+	clients  []*http.Client
 	closed   bool
 	tokens   map[string]*accessToken
 	issued   []string          // the keys of tokens, the oldest first
@@ -113,6 +129,7 @@ type accessToken struct {
 // A grant is what a user has consented to.
 type grant struct {
 	user    string
+	client  string // the first that used it, "" until then
 	scopes  []string
 	current string   // the refresh token that is good
 	used    []string // those before it, the oldest first
@@ -132,6 +149,7 @@ func StartAuthority(t TB, o AuthorityOptions) *Authority {
 
 // NewAuthority returns a running authority. Its caller closes it.
 func NewAuthority(o AuthorityOptions) (*Authority, error) {
+	o.Clients, o.Names = maps.Clone(o.Clients), slices.Clone(o.Names)
 	if o.Tenant == "" {
 		o.Tenant = "contoso"
 	}
@@ -144,6 +162,9 @@ func NewAuthority(o AuthorityOptions) (*Authority, error) {
 	if err := checkLoopback("AuthorityOptions.Listen", o.Network, o.Listen); err != nil {
 		return nil, err
 	}
+	if err := checkNames("AuthorityOptions.Names", o.Names); err != nil {
+		return nil, err
+	}
 	cert, err := newCertificate(Good, append([]string{authorityHost}, o.Names...))
 	if err != nil {
 		return nil, err
@@ -153,10 +174,8 @@ func NewAuthority(o AuthorityOptions) (*Authority, error) {
 		return nil, err
 	}
 	a := &Authority{
-		opts:     o,
 		listener: l,
-		tokens:   make(map[string]*accessToken),
-		grants:   make(map[string]*grant),
+		vault:    &vault{opts: o, tokens: make(map[string]*accessToken), grants: make(map[string]*grant)},
 	}
 	if err := a.Inject(o.Faults...); err != nil {
 		l.Close()

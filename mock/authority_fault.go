@@ -13,7 +13,9 @@ import (
 )
 
 // An AuthorityFault is what goes wrong with requests to an [Authority]. The
-// first that fits a request and is not used up happens to it.
+// first that fits a request and is not used up happens to it, alone: a request
+// has one answer, so faults with Times take turns. Each [Fault] of a [Server],
+// in contrast, happens at its point, along with others that are there.
 type AuthorityFault struct {
 	// Grant is the grant_type of the requests for a token that it is for. Zero
 	// means any.
@@ -106,22 +108,42 @@ func (a *Authority) Inject(faults ...AuthorityFault) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, f := range faults {
-		f.Fields = maps.Clone(f.Fields)
+		f.Fields = frozen(f.Fields)
 		a.faults = append(a.faults, &activeFault{f, f.Times})
 	}
 	return nil
 }
 
+// frozen returns a copy of fields, which have been checked, that stays as it is
+// whatever becomes of what they point to.
+func frozen(fields map[string]any) map[string]any {
+	fields = maps.Clone(fields)
+	for name, value := range fields {
+		if encoded, err := json.Marshal(value); err == nil && value != nil {
+			fields[name] = json.RawMessage(encoded)
+		}
+	}
+	return fields
+}
+
 // FailNext lets the next n requests for a token fail with an HTTP status and an
 // error code of OAuth, such as "temporarily_unavailable", and with Retry-After,
-// in whole seconds, unless that is zero. [Authority.Inject] can do more.
-func (a *Authority) FailNext(n, status int, code string, retryAfter time.Duration) {
-	if n <= 0 {
-		return
+// in whole seconds, unless that is zero. The status or the code may be zero, as
+// in an [AuthorityFault]. With n of zero nothing happens. [Authority.Inject] can
+// do more.
+func (a *Authority) FailNext(n, status int, code string, retryAfter time.Duration) error {
+	f := AuthorityFault{Times: n, Status: status, Error: code, RetryAfter: retryAfter}
+	switch err := f.check(); {
+	case n < 0:
+		return fmt.Errorf("mock: FailNext: %d requests", n)
+	case err != nil:
+		return fmt.Errorf("mock: FailNext: %w", err)
+	case !f.refuses():
+		return errors.New("mock: FailNext: neither a status nor an error code; set one of them")
+	case n == 0:
+		return nil
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.faults = append(a.faults, &activeFault{AuthorityFault{Times: n, Status: status, Error: code, RetryAfter: retryAfter}, n})
+	return a.Inject(f)
 }
 
 // Heal ends all faults.

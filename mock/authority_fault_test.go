@@ -27,22 +27,24 @@ func TestAuthorityFaults(t *testing.T) {
 		"expiry as a string":   {mock.AuthorityFault{Fields: map[string]any{"expires_in": "3599"}}, 200, "application/json; charset=utf-8", `"expires_in":"3599"`},
 		"expiry of zero":       {mock.AuthorityFault{Fields: map[string]any{"expires_in": 0}}, 200, "application/json; charset=utf-8", `"expires_in":0`},
 		"hint to refresh":      {mock.AuthorityFault{Fields: map[string]any{"refresh_in": 60}}, 200, "application/json; charset=utf-8", `"refresh_in":60`},
-		"short life":           {mock.AuthorityFault{TTL: 11 * time.Second}, 200, "application/json; charset=utf-8", `"expires_in":1`},
+		"short life":           {mock.AuthorityFault{TTL: 11 * time.Second}, 200, "application/json; charset=utf-8", `"expires_in":11`},
 		"for the grant":        {mock.AuthorityFault{Grant: "refresh_token", Status: 429}, 429, "application/json; charset=utf-8", ""},
 		"for another grant":    {mock.AuthorityFault{Grant: "client_credentials", Status: 429}, 200, "application/json; charset=utf-8", `"access_token"`},
 		"for another endpoint": {mock.AuthorityFault{Path: "/revoke", Status: 429}, 200, "application/json; charset=utf-8", `"access_token"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := mock.StartAuthority(t, mock.AuthorityOptions{Network: mock.InMemory, Faults: []mock.AuthorityFault{test.fault}})
-			resp, err := a.HTTPClient().PostForm(a.TokenURL(), refreshForm(a.Grant("you@example.test")))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer resp.Body.Close()
-			body, err := io.ReadAll(resp.Body)
-			if err != nil || resp.StatusCode != test.status || resp.Header.Get("Content-Type") != test.header || !strings.Contains(string(body), test.body) {
-				t.Errorf("%s, %s: %s, %v", resp.Status, resp.Header, body, err)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				a := mock.StartAuthority(t, mock.AuthorityOptions{Network: mock.InMemory, Faults: []mock.AuthorityFault{test.fault}})
+				resp, err := a.HTTPClient().PostForm(a.TokenURL(), refreshForm(a.Grant("you@example.test")))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer resp.Body.Close()
+				body, err := io.ReadAll(resp.Body)
+				if err != nil || resp.StatusCode != test.status || resp.Header.Get("Content-Type") != test.header || !strings.Contains(string(body), test.body) {
+					t.Errorf("%s, %s: %s, %v", resp.Status, resp.Header, body, err)
+				}
+			})
 		})
 	}
 }
@@ -84,18 +86,24 @@ func TestAuthorityFaultsInTime(t *testing.T) {
 
 // A client that gives up does not hold the authority.
 func TestAuthorityDelayEnds(t *testing.T) {
-	a := mock.StartAuthority(t, mock.AuthorityOptions{Faults: []mock.AuthorityFault{{Delay: time.Hour}}})
-	client := a.HTTPClient()
-	client.Timeout = 50 * time.Millisecond
-	resp, err := client.PostForm(a.TokenURL(), refreshForm(a.Grant("you@example.test")))
-	var timeout *url.Error
-	if !errors.As(err, &timeout) || !timeout.Timeout() {
-		if err == nil {
-			resp.Body.Close()
+	synctest.Test(t, func(t *testing.T) {
+		a := mock.StartAuthority(t, mock.AuthorityOptions{Network: mock.InMemory, Faults: []mock.AuthorityFault{{Delay: time.Hour}}})
+		client := a.HTTPClient()
+		client.Timeout = time.Minute
+		start := time.Now()
+		resp, err := client.PostForm(a.TokenURL(), refreshForm(a.Grant("you@example.test")))
+		var timeout *url.Error
+		if !errors.As(err, &timeout) || !timeout.Timeout() {
+			if err == nil {
+				resp.Body.Close()
+			}
+			t.Errorf("%v", err)
 		}
-		t.Errorf("%v", err)
-	}
-	a.Close() // hangs if the request does
+		a.Close()
+		if took := time.Since(start); took != time.Minute {
+			t.Errorf("closed after %v", took)
+		}
+	})
 }
 
 func TestHeal(t *testing.T) {
@@ -121,6 +129,40 @@ func TestAuthorityFaultErrors(t *testing.T) {
 		_, err := mock.NewAuthority(mock.AuthorityOptions{Network: mock.InMemory, Faults: []mock.AuthorityFault{fault}})
 		if err == nil || err.Error() != want+", in AuthorityOptions.Faults" {
 			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// A failure that HTTP does not have is found out before a request is.
+func TestFailNextErrors(t *testing.T) {
+	a := mock.StartAuthority(t, mock.AuthorityOptions{Network: mock.InMemory})
+	for want, err := range map[string]error{
+		"mock: FailNext: status 1000 is none of an answer; write 200 to 599":  a.FailNext(1, 1000, "server_error", 0),
+		"mock: FailNext: status 100 is none of an answer; write 200 to 599":   a.FailNext(1, 100, "server_error", 0),
+		"mock: FailNext: a number below zero":                                 a.FailNext(1, 503, "", -time.Second),
+		"mock: FailNext: -1 requests":                                         a.FailNext(-1, 503, "", 0),
+		"mock: FailNext: neither a status nor an error code; set one of them": a.FailNext(1, 0, "", 0),
+	} {
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	if err := a.FailNext(0, 503, "", 0); err != nil {
+		t.Errorf("no request: %v", err)
+	}
+	if status, _ := ask(t, a.HTTPClient(), a.TokenURL(), refreshForm(a.Grant("you@example.test"))); status != 200 {
+		t.Errorf("afterwards: %d", status)
+	}
+}
+
+// The first fault that fits happens alone, until it is used up.
+func TestAuthorityFaultsTakeTurns(t *testing.T) {
+	a := mock.StartAuthority(t, mock.AuthorityOptions{Network: mock.InMemory, Faults: []mock.AuthorityFault{
+		{Times: 1, Status: 503}, {Times: 1, Status: 429, RetryAfter: time.Minute},
+	}})
+	for _, want := range []int{503, 429, 200} {
+		if status, _ := ask(t, a.HTTPClient(), a.TokenURL(), refreshForm(a.Grant("you@example.test"))); status != want {
+			t.Errorf("%d, want %d", status, want)
 		}
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/seed-55a66e92/postern/sasl"
 )
 
 // token returns the token endpoint (RFC 6749, Section 3.2). refuse writes errors
@@ -33,6 +31,9 @@ func (a *Authority) token(refuse func(http.ResponseWriter, *oauthError)) http.Ha
 
 // exchange runs the grant that is asked for.
 func (a *Authority) exchange(r *http.Request) (map[string]any, *oauthError) {
+	if refusal := repeated(r.PostForm); refusal != nil {
+		return nil, refusal
+	}
 	client, refusal := a.authenticate(r)
 	if refusal != nil {
 		return nil, refusal
@@ -49,32 +50,8 @@ func (a *Authority) exchange(r *http.Request) (map[string]any, *oauthError) {
 	return nil, &oauthError{http.StatusBadRequest, "unsupported_grant_type", 70003, "The grant type is not supported."}
 }
 
-// authenticate returns the client (RFC 6749, Section 2.3.1): by its Basic
-// credentials or by parameters.
-func (a *Authority) authenticate(r *http.Request) (id string, refusal *oauthError) {
-	id, secret, basic := r.BasicAuth()
-	if !basic {
-		id, secret = r.PostFormValue("client_id"), r.PostFormValue("client_secret")
-	}
-	if id == "" {
-		return "", &oauthError{http.StatusBadRequest, "invalid_request", 900144, "The parameter client_id is missing."}
-	}
-	want, known := a.opts.Clients[id]
-	switch {
-	case a.opts.Clients == nil:
-	case !known && r.PathValue("tenant") != "":
-		return "", &oauthError{http.StatusBadRequest, "unauthorized_client", 700016, "No application of that identifier is in the directory."}
-	case !known:
-		return "", &oauthError{http.StatusUnauthorized, "invalid_client", 0, "The OAuth client was not found."}
-	case want != "" && secret == "" && r.PathValue("tenant") != "":
-		return "", &oauthError{http.StatusUnauthorized, "invalid_client", 7000218, "The request must hold client_assertion or client_secret."}
-	case !sasl.NewSecret(secret).Equal(sasl.NewSecret(want)):
-		return "", &oauthError{http.StatusUnauthorized, "invalid_client", 7000215, "Wrong client secret."}
-	}
-	return id, nil
-}
-
-// refresh is the grant of RFC 6749, Section 6.
+// refresh is the grant of RFC 6749, Section 6. The first client to use a refresh
+// token is the one that it was issued to.
 func (a *Authority) refresh(r *http.Request, client string, microsoft bool) (map[string]any, *oauthError) {
 	value := r.PostFormValue("refresh_token")
 	g := a.grants[value]
@@ -83,6 +60,8 @@ func (a *Authority) refresh(r *http.Request, client string, microsoft bool) (map
 		return nil, &oauthError{http.StatusBadRequest, "invalid_request", 900144, "The parameter refresh_token is missing."}
 	case g == nil:
 		return nil, &oauthError{http.StatusBadRequest, "invalid_grant", 9002313, "Malformed refresh token."}
+	case g.client != "" && g.client != client: // nor does it end what is another's
+		return nil, &oauthError{http.StatusBadRequest, "invalid_grant", 70000, "The refresh token was issued to another client."}
 	case g.current != value: // it was replaced, so somebody else has used it
 		a.revokeFamily(g)
 	}
@@ -93,6 +72,7 @@ func (a *Authority) refresh(r *http.Request, client string, microsoft bool) (map
 	if refusal != nil {
 		return nil, refusal
 	}
+	g.client = client
 	fields := a.success(accessToken{user: g.user, client: client, scopes: scopes, grant: g}, a.lifetime(r))
 	if a.opts.RotateRefresh {
 		a.renew(g)

@@ -18,18 +18,35 @@ const (
 
 func (a *Authority) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /token", a.token(a.standardError))
-	mux.HandleFunc("POST /introspect", a.introspect)
-	mux.HandleFunc("POST /revoke", a.revoke)
-	mux.HandleFunc("GET /.well-known/openid-configuration", a.metadata)
-	mux.HandleFunc("GET /.well-known/oauth-authorization-server", a.metadata)
-	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/token", a.inTenant(a.token(a.microsoftError)))
-	mux.HandleFunc("GET /{tenant}/v2.0/.well-known/openid-configuration", a.inTenant(a.configuration))
-	mux.HandleFunc("GET /common/discovery/instance", a.instance)
+	route := func(method, path string, handler http.HandlerFunc) {
+		mux.HandleFunc(method+" "+path, handler)
+		mux.HandleFunc(path, otherMethod(method))
+	}
+	route("POST", "/token", a.token(a.standardError))
+	route("POST", "/introspect", a.introspect)
+	route("POST", "/revoke", a.revoke)
+	route("GET", "/.well-known/openid-configuration", a.metadata)
+	route("GET", "/.well-known/oauth-authorization-server", a.metadata)
+	route("POST", "/{tenant}/oauth2/v2.0/token", a.inTenant(a.token(a.microsoftError)))
+	route("GET", "/{tenant}/v2.0/.well-known/openid-configuration", a.inTenant(a.configuration))
+	route("GET", "/common/discovery/instance", a.instance)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusNotFound, map[string]any{"error": "not_found"})
 	})
 	return a.logged(a.faulty(mux))
+}
+
+// otherMethod refuses the methods that a route does not have (RFC 9110, Section
+// 15.5.6).
+func otherMethod(method string) http.HandlerFunc {
+	allow := method
+	if method == http.MethodGet {
+		allow = "GET, HEAD"
+	}
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Allow", allow)
+		answer(w, http.StatusMethodNotAllowed, map[string]any{"error": "invalid_request", "error_description": "The method is not " + allow + "."})
+	}
 }
 
 // ServeHTTP answers a request as the authority does on its listener, for tests
@@ -121,10 +138,19 @@ func uuid() string {
 	return strings.Join([]string{s[:8], s[8:12], s[12:16], s[16:20], s[20:]}, "-")
 }
 
-// answer writes a JSON response that nobody keeps (RFC 6749, Section 5.1).
+// answer writes a JSON response that nobody keeps.
 func answer(w http.ResponseWriter, status int, fields map[string]any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
+	uncached(w)
+	if status == http.StatusUnauthorized { // RFC 6749, Section 5.2; RFC 9110, Section 15.5.2
+		w.Header().Set("WWW-Authenticate", `Basic realm="mock"`)
+	}
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(fields) // if it fails, the client has gone
+}
+
+// uncached says that nobody is to keep a response (RFC 6749, Section 5.1).
+func uncached(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Pragma", "no-cache")
 }

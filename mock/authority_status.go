@@ -20,8 +20,15 @@ func (a *Authority) introspect(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Authority) introspection(r *http.Request) (map[string]any, *oauthError) {
-	if _, refusal := a.authenticateIfKnown(r); refusal != nil {
+	if refusal := repeated(r.PostForm); refusal != nil {
 		return nil, refusal
+	}
+	client, refusal := a.authenticateIfKnown(r)
+	if refusal != nil {
+		return nil, refusal
+	}
+	if a.opts.Clients != nil && a.opts.Clients[client] == "" {
+		return nil, &oauthError{http.StatusUnauthorized, "invalid_client", 0, "A public client may not ask about tokens."}
 	}
 	value := r.PostForm.Get("token")
 	if value == "" {
@@ -38,7 +45,7 @@ func (a *Authority) introspection(r *http.Request) (map[string]any, *oauthError)
 	}
 	if g := a.grants[value]; g != nil && g.current == value && !g.revoked {
 		fields := map[string]any{"active": true, "iss": issuer, "scope": strings.Join(g.scopes, " ")}
-		addNames(fields, g.user, "")
+		addNames(fields, g.user, g.client)
 		return fields, nil
 	}
 	return map[string]any{"active": false}, nil
@@ -54,19 +61,6 @@ func addNames(fields map[string]any, user, client string) {
 	}
 }
 
-// authenticateIfKnown returns the client of a request for which it has to name
-// itself only if the authority knows its clients.
-func (a *Authority) authenticateIfKnown(r *http.Request) (string, *oauthError) {
-	if a.opts.Clients == nil {
-		return "", nil
-	}
-	id, refusal := a.authenticate(r)
-	if refusal == nil && a.opts.Clients[id] == "" {
-		refusal = &oauthError{http.StatusUnauthorized, "invalid_client", 0, "A public client may not ask about tokens."}
-	}
-	return id, refusal
-}
-
 // revoke makes a token useless, and all that its grant brought (RFC 7009,
 // Section 2.1). Google's route knows no client, and refuses tokens that it does
 // not know; the RFC calls those revoked.
@@ -78,16 +72,19 @@ func (a *Authority) revoke(w http.ResponseWriter, r *http.Request) {
 		a.standardError(w, refusal)
 		return
 	}
-	w.Header().Set("Cache-Control", "no-store")
+	uncached(w)
 	w.WriteHeader(http.StatusOK)
 }
 
 func (a *Authority) revocation(r *http.Request) *oauthError {
+	if refusal := repeated(r.PostForm); refusal != nil {
+		return refusal
+	}
 	google := a.opts.Dialect == GoogleOAuth
 	client := ""
-	if !google && a.opts.Clients != nil {
+	if !google {
 		var refusal *oauthError
-		if client, refusal = a.authenticate(r); refusal != nil {
+		if client, refusal = a.authenticateIfKnown(r); refusal != nil {
 			return refusal
 		}
 	}
@@ -96,7 +93,7 @@ func (a *Authority) revocation(r *http.Request) *oauthError {
 	switch {
 	case value == "":
 		return &oauthError{http.StatusBadRequest, "invalid_request", 0, "The parameter token is missing."}
-	case t != nil && client != "" && t.client != "" && t.client != client:
+	case t != nil && anothers(t.client, client), g != nil && anothers(g.client, client):
 		return &oauthError{http.StatusBadRequest, "unauthorized_client", 0, "The token was issued to another client."}
 	case t != nil:
 		t.revoked = true
@@ -109,6 +106,11 @@ func (a *Authority) revocation(r *http.Request) *oauthError {
 		return &oauthError{http.StatusBadRequest, "invalid_token", 0, "Token expired or revoked"}
 	}
 	return nil
+}
+
+// anothers reports whether a token of owner is not client's; "" is nobody known.
+func anothers(owner, client string) bool {
+	return owner != "" && client != "" && owner != client
 }
 
 // revokeFamily revokes a grant and all access tokens that it brought.

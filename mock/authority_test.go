@@ -116,7 +116,7 @@ func TestClients(t *testing.T) {
 		}
 		return changed
 	}
-	good := refreshForm(sasl.NewSecret(refresh))
+	good, own := refreshForm(sasl.NewSecret(refresh)), refreshForm(a.Grant("she@example.test"))
 	app := with(good, "grant_type", "client_credentials", "scope", "https://outlook.office365.com/.default")
 	for _, test := range []struct {
 		name     string
@@ -127,7 +127,8 @@ func TestClients(t *testing.T) {
 		number   string // AADSTS
 	}{
 		{"good", microsoft, good, 200, "", ""},
-		{"public client", microsoft, with(good, "client_id", "public", "client_secret", ""), 200, "", ""},
+		{"public client", microsoft, with(own, "client_id", "public", "client_secret", ""), 200, "", ""},
+		{"refresh token of another client", microsoft, with(good, "client_id", "public", "client_secret", ""), 400, "invalid_grant", "AADSTS70000: "},
 		{"wrong secret", microsoft, with(good, "client_secret", "pen"), 401, "invalid_client", "AADSTS7000215: "},
 		{"no secret", microsoft, with(good, "client_secret", ""), 401, "invalid_client", "AADSTS7000218: "},
 		{"unknown client", microsoft, with(good, "client_id", "x"), 400, "unauthorized_client", "AADSTS700016: "},
@@ -211,7 +212,9 @@ func TestTokenLife(t *testing.T) {
 func TestFailNext(t *testing.T) {
 	a := mock.StartAuthority(t, mock.AuthorityOptions{Network: mock.InMemory})
 	refresh := a.Grant("you@example.test")
-	a.FailNext(2, 503, "temporarily_unavailable", 30*time.Second)
+	if err := a.FailNext(2, 503, "temporarily_unavailable", 30*time.Second); err != nil {
+		t.Fatal(err)
+	}
 	for range 2 {
 		resp, fields := post(t, a.HTTPClient(), a.TokenURL(), refreshForm(refresh))
 		if resp.StatusCode != 503 || fields["error"] != "temporarily_unavailable" || resp.Header.Get("Retry-After") != "30" {

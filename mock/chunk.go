@@ -20,24 +20,25 @@ type chunks struct {
 // the chunk are read, unless nobody can know how many there are.
 func (s *session) bdat(argument string) {
 	size, last, ok := parseChunk(argument)
-	if !ok {
-		s.at("BDAT", func() reply { return syntaxError("Syntax: BDAT size [LAST]") })
-		return
-	}
 	unread := size
 	s.at("BDAT", func() reply {
 		refusal := s.mayChunk(size)
-		if refusal == nil {
-			unread = 0
-			return s.chunk(size, last)
+		switch {
+		case size < 0:
+			return endlessChunk(s.end)
+		case !ok:
+			return syntaxError("Syntax: BDAT size [LAST]")
+		case refusal != nil:
+			return *refusal
 		}
-		return *refusal
+		unread = 0
+		return s.chunk(size, last)
 	})
 	if s.tx != nil && (s.last < 200 || s.last > 299) {
 		s.tx.chunked = &chunks{failed: true}
 	}
 	switch {
-	case s.over || unread == 0:
+	case s.over || unread <= 0:
 	case slices.Contains(s.srv.opts.Defects, RefusedChunkIsRun):
 		s.rec.line(FromMock, fmt.Sprintf("defect: %d octets of a refused chunk are run as commands", unread))
 	default:
@@ -48,14 +49,46 @@ func (s *session) bdat(argument string) {
 	}
 }
 
-// parseChunk reads the argument of BDAT.
+// parseChunk reads the argument of BDAT. Of one that is malformed, it returns the
+// size, or a negative one if that cannot be read.
 func parseChunk(argument string) (size int64, last, ok bool) {
-	digits, marker, more := strings.Cut(argument, " ")
-	n, err := strconv.ParseUint(digits, 10, 63)
-	if err != nil || digits[0] == '+' || more && !strings.EqualFold(marker, "LAST") {
-		return 0, false, false
+	words := strings.Fields(argument)
+	if len(words) == 0 || !isNumber(words[0]) {
+		return -1, false, false
 	}
-	return int64(n), more, true
+	n, err := strconv.ParseUint(words[0], 10, 63)
+	if err != nil {
+		return -1, false, false
+	}
+	_, marker, last := strings.Cut(argument, " ")
+	ok = argument == words[0] || argument[0] != ' ' && strings.EqualFold(marker, "LAST")
+	return int64(n), last, ok
+}
+
+// endlessChunk answers a BDAT whose chunk nobody can tell from commands: the
+// connection ends (RFC 3030, Section 2 wants the octets read; RFC 5321,
+// Section 3.8 wants 421).
+func endlessChunk(end func()) reply {
+	return reply{421, "4.7.0", []string{"Chunk without a size, closing connection"}, end}
+}
+
+// skipChunk reads past the chunk of a BDAT that was refused for what it is.
+func (s *session) skipChunk(argument string) {
+	size, _, _ := parseChunk(argument)
+	if s.tx != nil {
+		s.tx.chunked = &chunks{failed: true}
+	}
+	switch {
+	case slices.Contains(s.srv.opts.Defects, RefusedChunkIsRun):
+	case size < 0:
+		s.end()
+	default:
+		s.discardChunk(size)
+	}
+}
+
+func isNumber(s string) bool {
+	return strings.Trim(s, "0123456789") == "" && s != ""
 }
 
 // mayChunk returns the refusal of a chunk that must not come now.
@@ -65,6 +98,8 @@ func (s *session) mayChunk(size int64) *reply {
 	switch {
 	case s.turnedAway:
 		r = badSequence("No service here")
+	case !s.extended: // RFC 5321, Section 2.2.1
+		r = badSequence("EHLO first")
 	case s.tx == nil:
 		r = badSequence("MAIL first")
 	case s.tx.chunked != nil && s.tx.chunked.failed:
@@ -94,8 +129,9 @@ func (s *session) chunk(size int64, last bool) reply {
 		return ok(fmt.Sprintf("%d octets", size))
 	}
 	s.judge(&c.check)
-	r := s.store(c.data.Bytes(), int64(c.data.Len()))
-	s.tx = nil
+	// The end of content is the same, whatever way it came.
+	r := s.say("EOD", func() reply { return s.store(c.data.Bytes(), int64(c.data.Len())) })
+	s.endTransaction()
 	return r
 }
 

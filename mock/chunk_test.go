@@ -71,7 +71,17 @@ func TestBDAT(t *testing.T) {
 			S: 503 5.5.1 Content has come by BDAT
 			C: BDAT 3 LAST
 			C: b
-			S: 250 2.0.0 Queued as 1.1`, []string{"a\r\nb\r\n"}, nil},
+			S: 503 5.5.1 A chunk was refused; RSET first
+			C: RSET
+			S: 250 2.0.0 Reset`, nil, nil},
+		{"RCPT behind BDAT", chunking + `
+			C: BDAT 3
+			C: a
+			S: 250 2.0.0 3 octets
+			C: RCPT TO:<c@example.test>
+			S: 503 5.5.1 Content has begun
+			C: BDAT 0 LAST
+			S: 250 2.0.0 Queued as 1.1`, []string{"a\r\n"}, nil},
 		{"RSET in the middle", chunking + `
 			C: BDAT 3
 			C: a
@@ -86,9 +96,7 @@ func TestBDAT(t *testing.T) {
 			S: 354 Send the message, then a line of one dot
 			C: .
 			S: 250 2.0.0 Queued as 1.1`, []string{""}, nil},
-		{"sizes", chunking + bad("BDAT") + bad("BDAT -1") + bad("BDAT +1") + bad("BDAT 1x") + bad("BDAT 0x1") +
-			bad("BDAT 18446744073709551616") + bad("BDAT 9223372036854775808") + bad("BDAT  1") + bad("BDAT 1 LAS") +
-			bad("BDAT 1 LAST x") + bad("BDAT LAST") + `
+		{"malformed, of a size that can be read", chunking + bad("BDAT  6") + bad("BDAT 6 LAS") + bad("BDAT 6  LAST") + bad("BDAT 6 LAST x") + `
 			C: NOOP
 			S: 250 2.0.0 Nothing done`, nil, nil},
 		{"too big", chunking + `
@@ -139,8 +147,26 @@ func TestBDAT(t *testing.T) {
 	}
 }
 
+// bad is a malformed BDAT and its refusal, with a chunk of 6 octets.
 func bad(command string) string {
-	return "C: " + command + "\nS: 501 5.5.4 Syntax: BDAT size [LAST]\n"
+	return "C: " + command + "\nC: QUIT\nS: 501 5.5.4 Syntax: BDAT size [LAST]\n"
+}
+
+// TestBDATWithoutSize ends the connection, for nobody can tell the chunk from
+// commands.
+func TestBDATWithoutSize(t *testing.T) {
+	for _, argument := range []string{
+		"", " -1", " +1", " 1x", " 0x1", " LAST", " x LAST", " 18446744073709551616", " 9223372036854775808", " 99999999999999999999 LAST",
+	} {
+		srv := mock.Start(t, mock.Options{Network: mock.InMemory, TLS: mock.NoTLS, MaxSize: 1000})
+		c := dial(t, srv)
+		c.dialogue(chunking + "C: BDAT" + argument + "\nC: NOOP\nS: 421 4.7.0 Chunk without a size, closing connection\n")
+		c.expectEnd()
+	}
+	// A size that can be read is read past, whatever else is wrong with the line.
+	srv := mock.Start(t, mock.Options{Network: mock.InMemory, TLS: mock.NoTLS, MaxSize: 1000})
+	dial(t, srv).dialogue(chunking + "C: BDAT 6 \x01\nC: RSET\nS: 501 5.5.2 Control character in a command\n" +
+		"C: NOOP\nS: 250 2.0.0 Nothing done")
 }
 
 func TestBDATNotOffered(t *testing.T) {

@@ -85,6 +85,7 @@ func (s *session) command() {
 	switch {
 	case errors.Is(err, errEndless):
 		s.rec.command("", fmt.Sprintf("<more than %d octets without CRLF>", maxEndless))
+		s.violation("line of more than %d octets", maxEndless)
 		s.reply(reply{421, "4.7.0", []string{"Line without end, closing connection"}, nil})
 		s.over = true
 		return
@@ -98,6 +99,7 @@ func (s *session) command() {
 	}
 	c := parseCommand(line, long)
 	s.batch++
+	s.octets += len(line) + len("\r\n")
 	s.grouped = c.grouped
 	s.note(&c)
 	s.answer(&c)
@@ -106,22 +108,10 @@ func (s *session) command() {
 	}
 }
 
-// mayBeSecret reports whether a command may hold a secret: a client that has lost
-// its place may send a response as a command.
-func (s *session) mayBeSecret(c *command) bool {
-	return !c.known && s.tried || !(c.known && isPlain(c.line)) && bytes.Contains(bytes.ToUpper(c.line), []byte("AUTH"))
-}
-
 // note records a command, without what may be secret, and whether anything is
 // wrong with where it stands.
 func (s *session) note(c *command) {
-	name, text := c.name, legible(c.line)
-	switch {
-	case name == "AUTH":
-		text = s.legibleAuth(string(c.line))
-	case s.mayBeSecret(c):
-		text = redacted(len(c.line))
-	}
+	name, text := c.name, s.legibleCommand(c)
 	if !c.known {
 		name = ""
 	}
@@ -141,26 +131,54 @@ func (s *session) pipelining() bool { return s.extended && s.srv.opts.has("PIPEL
 // answer runs a command, or says why not.
 func (s *session) answer(c *command) {
 	refusal := s.malformed(c)
+	chunk := c.name == "BDAT" && s.srv.opts.has("CHUNKING")
 	switch {
 	case refusal != nil:
-		s.reply(s.inVoice(c.name, *refusal))
+		s.refuse(c, *refusal)
 		if c.name == "AUTH" {
-			s.tried = true
 			s.rec.auth("", "", refusal.code)
 		}
-	case c.name == "BDAT" && s.srv.opts.has("CHUNKING"):
+		if chunk {
+			s.skipChunk(c.argument)
+		}
+	case chunk:
 		s.bdat(c.argument)
 	case s.turnedAway && c.name != "QUIT":
-		s.reply(badSequence("No service here")) // RFC 5321, Section 3.1
+		s.blamed(c, badSequence("No service here")) // RFC 5321, Section 3.1
 	case c.name == "AUTH":
 		s.auth(c.argument)
 	case !c.known || c.name == "BDAT":
-		s.reply(unknown(c.name))
+		s.blamed(c, unknown(c.name))
 	case c.lone && c.argument != "":
-		s.reply(syntaxError(c.name + " takes no argument"))
+		s.blamed(c, syntaxError(c.name+" takes no argument"))
 	default:
+		s.misled = s.misled || c.name == "EHLO" // until it is answered as it should be
 		s.at(c.name, func() reply { return c.run(s, c.argument) })
+		s.mailed = s.mailed || c.name == "MAIL"
+		s.addressed = s.addressed || c.name == "RCPT"
 	}
+}
+
+// refuse answers a command that is not run.
+func (s *session) refuse(c *command, r reply) { s.reply(s.inVoice(c.name, plainly(c.name, r))) }
+
+// blamed is refuse for a refusal that is the client's fault.
+func (s *session) blamed(c *command, r reply) {
+	point := c.name
+	if !c.known && !isRegistered(c.name) {
+		point = "unknown command"
+	}
+	s.blame(point, &r)
+	s.refuse(c, r)
+}
+
+// plainly takes the enhanced status code out of a reply to EHLO or HELO
+// (RFC 2034, Section 4).
+func plainly(point string, r reply) reply {
+	if point == "EHLO" || point == "HELO" {
+		r.enhanced = ""
+	}
+	return r
 }
 
 // malformed returns the reply to a line that is no command, whatever its verb.
@@ -169,7 +187,7 @@ func (s *session) malformed(c *command) *reply {
 	switch {
 	case c.name == "MAIL":
 		limit = maxMail
-	case c.name == "RCPT" && s.srv.opts.has("DSN"):
+	case c.name == "RCPT" && s.offers("DSN"):
 		limit = maxRcpt
 	}
 	switch {
@@ -194,15 +212,21 @@ func (s *session) malformed(c *command) *reply {
 
 // unknown answers a verb that the server does not run (RFC 5321, Section 4.2.4).
 func unknown(name string) reply {
-	if slices.Contains([]string{"AUTH", "BDAT", "ETRN", "EXPN", "SAML", "SEND", "SOML", "STARTTLS", "TURN"}, name) {
+	if isRegistered(name) {
 		return reply{502, "5.5.1", []string{"Command not implemented"}, nil}
 	}
 	return reply{500, "5.5.1", []string{"Command unrecognized"}, nil}
 }
 
+// isRegistered reports whether a command that the server does not run has a name
+// in an RFC.
+func isRegistered(name string) bool {
+	return slices.Contains([]string{"AUTH", "BDAT", "ETRN", "EXPN", "SAML", "SEND", "SOML", "STARTTLS", "TURN"}, name)
+}
+
 // isPlain reports whether line is free of control characters.
 func isPlain(line []byte) bool {
-	return !bytes.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f })
+	return !bytes.ContainsFunc(line, isControl)
 }
 
 func isASCII(s string) bool {

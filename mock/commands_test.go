@@ -180,7 +180,7 @@ func TestCommands(t *testing.T) {
 				"\n\tC: NOOP " + strings.Repeat("x", 505) + "\n\tS: 250 2.0.0 Nothing done" +
 				"\n\tC: NOOP " + strings.Repeat("x", 506) + "\n\tS: 500 5.5.2 Line too long" +
 				"\n\tC: NOOP " + strings.Repeat("RSET ", 20000) + "\n\tS: 500 5.5.2 Line too long" +
-				"\n\tC: MAIL FROM:<a@example.test> AUTH=" + strings.Repeat("x", 500) + "\n\tS: 250 2.1.0 Sender ok",
+				"\n\tC: MAIL FROM:<a@example.test> AUTH=" + strings.Repeat("+78", 160) + "@example.test\n\tS: 250 2.1.0 Sender ok",
 			[]string{"command of more than 512 octets", "command of more than 512 octets"},
 		},
 		{"group", ready + `
@@ -228,7 +228,7 @@ func TestCommands(t *testing.T) {
 }
 
 func TestRequire(t *testing.T) {
-	srv := mock.Start(t, mock.Options{Network: mock.InMemory, RequireTLS: true, RequireAuth: true})
+	srv := mock.Start(t, mock.Options{Network: mock.InMemory, RequireTLS: true, RequireAuth: true, Without: []string{"PIPELINING", "8BITMIME", "SIZE", "SMTPUTF8", "CHUNKING", "DSN"}})
 	c := dial(t, srv)
 	c.dialogue(`
 		S: 220 mock.test ESMTP
@@ -236,6 +236,10 @@ func TestRequire(t *testing.T) {
 		S: 250 mock.test
 		C: MAIL FROM:<>
 		S: 530 5.7.0 Must issue a STARTTLS command first
+		C: EHLO client.test
+		S: 250-mock.test
+		S: 250-ENHANCEDSTATUSCODES
+		S: 250 STARTTLS
 		C: STARTTLS
 		S: 220 2.0.0 Ready to start TLS`)
 	c.startTLS(srv)

@@ -15,7 +15,8 @@ func (s *session) data(string) reply {
 	switch {
 	case s.tx == nil:
 		return badSequence("MAIL first")
-	case s.tx.chunked != nil: // RFC 3030, Section 2
+	case s.tx.chunked != nil: // RFC 3030, Section 2: then nothing helps but RSET
+		s.tx.chunked.failed = true
 		return badSequence("Content has come by BDAT")
 	case s.tx.binary: // RFC 3030, Section 3
 		return badSequence("Binary content comes by BDAT")
@@ -36,7 +37,7 @@ func (s *session) content() {
 	s.batch, s.grouped = 1, true // content may begin a group (RFC 2920, Section 3.1)
 	s.rec.command("EOD", fmt.Sprintf("<content of %d octets>", size))
 	s.at("EOD", func() reply { return s.store(body, size) })
-	s.tx = nil
+	s.endTransaction()
 }
 
 // readContent returns the message without its coding, or no more of it than the

@@ -45,7 +45,7 @@ func (d Dialect) refuse(mechanism string, fault tokenFault, scope, configuration
 		return &ReplyError{535, "5.7.3", []string{"Authentication unsuccessful"}}
 	case GoogleOAuth:
 		return &sasl.OAuthError{
-			Mechanism: mechanism, Status: status(mechanism, fault), Schemes: "bearer", Scope: scope,
+			Mechanism: mechanism, Status: status(mechanism, fault), Schemes: "bearer mac", Scope: scope,
 			Err: &ReplyError{535, "5.7.8", []string{
 				"Username and Password not accepted. For more information, go to",
 				"https://support.google.com/mail/?p=BadCredentials - mock",

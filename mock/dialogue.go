@@ -3,6 +3,7 @@ package mock
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -31,6 +32,11 @@ type Values map[string]string
 // that is no dialogue is a *[DialogueError].
 func ParseDialogue(name string, r io.Reader, values ...Values) (Step, error) {
 	p := &dialogueParser{name: name, values: values}
+	return p.read(r)
+}
+
+// read makes a script of a text.
+func (p *dialogueParser) read(r io.Reader) (Step, error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxDialogueLine)
 	for lines.Scan() {
@@ -44,10 +50,11 @@ func ParseDialogue(name string, r io.Reader, values ...Values) (Step, error) {
 		p.line++
 		return nil, p.wrong(fmt.Errorf("line of more than %d octets", maxDialogueLine))
 	case err != nil:
-		return nil, fmt.Errorf("mock: %s: %w", name, err)
+		return nil, fmt.Errorf("mock: %s: %w", p.name, err)
 	}
 	s, err := p.finish()
 	if err != nil {
+		p.line = max(p.line, 1) // an empty file has no line, and an error is at one
 		return nil, p.wrong(err)
 	}
 	return s, nil
@@ -70,15 +77,21 @@ func DialogueFS(fsys fs.FS, path string, values ...Values) Step {
 func dialogue(name string, text []byte, err error, values []Values) Step {
 	var s Step
 	if err != nil {
-		err = fmt.Errorf("mock: dialogue: %w", err)
+		err = fmt.Errorf("dialogue: %w", err)
 	} else {
 		s, err = ParseDialogue(name, bytes.NewReader(text), values...)
 	}
 	if err != nil {
-		return &step{pos: here(), name: "dialogue " + name, err: err, kids: []Step{}, play: playAll}
+		return &step{pos: here(), name: "dialogue " + name, err: withoutPrefix{err}, kids: []Step{}, play: playAll}
 	}
 	return s
 }
+
+// withoutPrefix is an error within one that says itself whose it is.
+type withoutPrefix struct{ error }
+
+func (e withoutPrefix) Error() string { return strings.TrimPrefix(e.error.Error(), "mock: ") }
+func (e withoutPrefix) Unwrap() error { return e.error }
 
 const (
 	maxDialogueLine = 64 << 10 // octets
@@ -94,11 +107,23 @@ type dialogueParser struct {
 	count  int      // steps
 	conns  [][]Step // of the connections before
 	steps  []Step   // of this one
+	begun  bool     // there was a CONNECT
 	block  *block   // open GROUP or OPTIONAL
 	skip   int      // line of "..." that waits for its step, 0 for none
 	lines  []contentLine
-	inside int // line of CONTENT whose lines are being read, 0 for none
+	inside int // line of CONTENT or CHUNK whose lines are being read, 0 for none
+	chunk  chunkKind
+	lax    bool // values need not be known
 }
+
+// A chunkKind says by which command content comes.
+type chunkKind int
+
+const (
+	noChunk chunkKind = iota // by DATA
+	oneChunk
+	lastChunk
+)
 
 // A block is what stands between GROUP or OPTIONAL and END.
 type block struct {
@@ -134,6 +159,9 @@ func (p *dialogueParser) finish() (Step, error) {
 	if err := p.complete(); err != nil {
 		return nil, err
 	}
+	if p.begun && len(p.steps) == 0 {
+		return nil, errors.New("CONNECT without a step behind it")
+	}
 	if len(p.steps) > 0 || len(p.conns) == 0 {
 		p.conns = append(p.conns, p.steps)
 	}
@@ -163,9 +191,10 @@ func (p *dialogueParser) complete() error {
 
 // A contentLine is a line of a CONTENT block.
 type contentLine struct {
-	any  bool // any number of lines
-	text string
-	glob glob // nil: text it is
+	any   bool // any number of lines
+	text  string
+	shown string // text as it stands in the file, values not filled in
+	glob  glob   // nil: text it is
 }
 
 func (l *contentLine) match(s string) bool {
@@ -182,7 +211,11 @@ func (p *dialogueParser) endContent() error {
 	}
 	line, lines := p.inside, p.lines
 	p.inside, p.lines = 0, nil
-	return p.add(ExpectContent(matchContent(lines)...), line)
+	matchers := matchContent(lines)
+	if p.chunk != noChunk {
+		return p.add(ExpectBDAT(p.chunk == lastChunk, matchers...), line)
+	}
+	return p.add(ExpectContent(matchers...), line)
 }
 
 // matchContent returns what a block wants; an empty one wants nothing in
@@ -192,16 +225,17 @@ func matchContent(lines []contentLine) []Matcher {
 		return nil
 	}
 	var exact, shown strings.Builder
-	special := false
+	special, veiled := false, false
 	for _, l := range lines {
 		special = special || l.any || l.glob != nil
 		exact.WriteString(l.text + "\r\n")
-		shown.WriteString("\n| " + l.text)
+		shown.WriteString("\n| " + cmp.Or(l.shown, l.text))
+		veiled = veiled || hasValue(l.shown)
 	}
-	if !special {
+	if !special && !veiled {
 		return []Matcher{Exactly(exact.String())}
 	}
-	return []Matcher{{kind: "content like", want: []byte(shown.String()), match: func(got []byte) error {
+	return []Matcher{{kind: "content like", want: []byte(shown.String()), veiled: veiled, match: func(got []byte) error {
 		text, whole := strings.CutSuffix(string(got), "\r\n")
 		if !whole || !matchLines(lines, strings.Split(text, "\r\n")) {
 			return errDiffers

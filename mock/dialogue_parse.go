@@ -45,7 +45,10 @@ func (p *dialogueParser) parse(line string) error {
 // contentLine reads a line that begins with "|", which is cut off.
 func (p *dialogueParser) contentLine(text string) error {
 	if p.inside == 0 {
-		return errors.New("| stands behind CONTENT only")
+		return errors.New("| stands behind CONTENT and CHUNK only")
+	}
+	if strings.Contains(text, "\r") {
+		return errors.New("CR within a line of content")
 	}
 	if p.count+len(p.lines) >= maxSteps {
 		return fmt.Errorf("more than %d lines", maxSteps)
@@ -60,11 +63,12 @@ func (p *dialogueParser) contentLine(text string) error {
 	} else if text != "" && !strings.HasPrefix(text, " ") {
 		return errors.New(`want "| text", "|~ pattern", "|..." or "|"`)
 	}
-	text, err := p.expand(strings.TrimPrefix(text, " "), false, isPattern)
+	shown := strings.TrimPrefix(text, " ")
+	text, err := p.expand(shown, false, isPattern)
 	if err != nil {
 		return err
 	}
-	l := contentLine{text: text}
+	l := contentLine{text: text, shown: shown}
 	if isPattern {
 		l.glob = newGlob(text)
 	}
@@ -80,6 +84,9 @@ func (p *dialogueParser) server(text string) error {
 	}
 	if encoded {
 		before += string(wire.EncodeBase64(nil, []byte(message)))
+	}
+	if hasValue(text) {
+		return p.add(sendAs(before, text), p.line)
 	}
 	return p.add(Send(before), p.line)
 }
@@ -99,18 +106,28 @@ func (p *dialogueParser) client(text string, pattern bool) error {
 	if err != nil {
 		return err
 	}
+	shown := before
+	if hasValue(text) {
+		shown, _, _ = strings.Cut(text, "b64(")
+	}
 	var s Step
 	switch {
 	case encoded && pattern:
-		s = expectEncoded(before, message)
+		s = expectEncoded(before, shown, message)
 	case encoded && message == "" && before != "":
 		s = Expect(before + "=") // an empty initial response (RFC 4954, Section 4)
 	case encoded:
 		s = Expect(before + string(wire.EncodeBase64(nil, []byte(message))))
 	case pattern:
-		s = ExpectLike(before)
+		s = expectLine(before, shown, "Expect like", newGlob(before).match)
 	default:
-		s = Expect(before)
+		s = expectLine(before, shown, "Expect", func(got string) bool { return got == before })
+	}
+	if hasValue(text) {
+		s.step().veiled = true
+	}
+	if hasValue(text) && encoded {
+		s.step().name = "Expect " + caret([]byte(shown)) + "b64(...)"
 	}
 	if p.skip != 0 {
 		p.skip = 0
@@ -121,9 +138,9 @@ func (p *dialogueParser) client(text string, pattern bool) error {
 
 // expectEncoded wants a line that is like before and then, decoded, like
 // message.
-func expectEncoded(before, message string) Step {
+func expectEncoded(before, shown, message string) Step {
 	start, rest := newGlob(before), newGlob(message)
-	return leaf("Expect like "+caret([]byte(before))+"b64(...)", func(p *player) error {
+	return leaf("Expect like "+caret([]byte(shown))+"b64(...)", func(p *player) error {
 		line, err := p.peek()
 		if err != nil {
 			return err
@@ -135,7 +152,7 @@ func expectEncoded(before, message string) Step {
 			if words := strings.Split(before, " "); strings.EqualFold(words[0], "AUTH") && len(words) > 1 {
 				mechanism = words[1]
 			}
-			return differs("line differs %s", diff(before+"b64("+showSASL(mechanism, []byte(message))+")", p.show(line)))
+			return differs("line differs %s", diff(shown+"b64("+showSASL(mechanism, []byte(message))+")", p.show(line)))
 		}
 		p.take(line)
 		return nil
@@ -161,6 +178,9 @@ func (p *dialogueParser) base64(text string, pattern bool) (before, message stri
 	}
 	return before, message, encoded, err
 }
+
+// hasValue reports whether a text has a value in it, once it is expanded.
+func hasValue(text string) bool { return strings.Contains(text, "${") }
 
 // expand replaces ${name} and, with controls, ^A and the like. In a pattern,
 // values stand for themselves.
@@ -221,6 +241,9 @@ func control(text string, pattern bool) (string, error) {
 }
 
 func (p *dialogueParser) value(name string) (string, error) {
+	if p.lax {
+		return "", nil
+	}
 	for _, values := range p.values {
 		if value, found := values[name]; found {
 			return value, nil
@@ -232,8 +255,8 @@ func (p *dialogueParser) value(name string) (string, error) {
 // keyword reads a line that is neither the server's nor the client's.
 func (p *dialogueParser) keyword(line string) error {
 	name, argument, _ := strings.Cut(line, " ")
-	if argument != "" && name != "DELAY" {
-		return noDialogue(name)
+	if argument != "" && name != "DELAY" && line != "CHUNK LAST" {
+		return noDialogue(line)
 	}
 	switch name {
 	case "TLS":
@@ -254,8 +277,9 @@ func (p *dialogueParser) keyword(line string) error {
 			return fmt.Errorf("DELAY wants a time such as 5s or 10m, not %q", argument)
 		}
 		return p.action(Delay(d), line)
-	case "CONTENT":
+	case "CONTENT", "CHUNK":
 		p.inside = p.line
+		p.chunk = map[string]chunkKind{"CHUNK": oneChunk, "CHUNK LAST": lastChunk}[line]
 		return nil
 	case "...":
 		p.skip = p.line
@@ -266,12 +290,16 @@ func (p *dialogueParser) keyword(line string) error {
 	return noDialogue(name)
 }
 
-// noDialogue is about a line that begins with word. The rest may be secret.
-func noDialogue(word string) error {
+// noDialogue is about a line. Only its first word is shown: the rest may be secret.
+func noDialogue(line string) error {
+	word, _, more := strings.Cut(line, " ")
 	const lines = `a line is "S: text", "C: text", "C~ pattern", "# comment", TLS, GROUP, OPTIONAL, END, CONTENT, ` +
-		`NOTHING, EOF, CLOSE, RESET, STALL, "DELAY 5s", CONNECT or ...; of these, only DELAY takes an argument`
+		`CHUNK, "CHUNK LAST", NOTHING, EOF, CLOSE, RESET, STALL, "DELAY 5s", CONNECT or ...; of these, only DELAY and CHUNK take an argument`
 	if len(word) > len("OPTIONAL:") {
 		return errors.New(lines)
+	}
+	if more {
+		return fmt.Errorf("%q and more: %s", word, lines)
 	}
 	return fmt.Errorf("%q: %s", word, lines)
 }
@@ -292,10 +320,13 @@ func (p *dialogueParser) structure(name string) error {
 	case name != "CONNECT":
 		p.block = &block{name, p.line, p.steps}
 		p.steps = nil
+	case len(p.steps) == 0 && p.begun:
+		return errors.New("a connection without a step")
 	case len(p.steps) > 0:
 		p.conns = append(p.conns, p.steps)
 		p.steps = nil
 	}
+	p.begun = true
 	return nil
 }
 

@@ -6,8 +6,9 @@
 //	srv := mock.Start(t, mock.Options{})
 //
 // This is a submission server on 127.0.0.1 that offers STARTTLS, knows one user,
-// "user" with the password "secret", and ends with the test. Lead the code under
-// test there, and look at what arrived:
+// "user" with the password "secret", and ends with the test. It takes mail without
+// a sign-in and without TLS, too: Options.RequireAuth and Options.RequireTLS make
+// it refuse that. Lead the code under test there, and look at what arrived:
 //
 //	err := app.Send(srv.Addr(), srv.TLSConfig(), "user", "secret", message)
 //	...
@@ -147,6 +148,7 @@
 //	CONTENT       the client has to send content up to the line of one dot, which
 //	              has to be as the lines behind it say, if there are any:
 //	              "| text", "|~ pattern", "|" (empty), "|..." (any lines)
+//	CHUNK         the same for a chunk that comes by BDAT; CHUNK LAST for the last
 //	TLS           TLS begins
 //	GROUP, END    the client has to send what is between them in one group, before
 //	              it is given a reply
@@ -159,9 +161,13 @@
 //	CONNECT       here begins the dialogue of the next connection
 //	# comment     nothing
 //
+// FormatDialogue brings a dialogue into one form, and Transcript.Dialogue makes one
+// of what was said: a session with a real server becomes a script, its secrets cut
+// out. With Options.Fragments, the same script is played in pieces of other sizes.
+//
 // At the end of a line, b64(text) is the text in base64. In it, ^A is the octet
 // 1, ^@ is NUL and so on; \^ is the caret and \\ the backslash. ${name} is a
-// value given to [DialogueFile].
+// value given to [DialogueFile]; neither a report nor a transcript shows it.
 //
 // # Time
 //
@@ -196,18 +202,25 @@
 // # Secrets
 //
 // A [Transcript] holds none. It is redacted by the state of the dialogue, not by
-// looking for secrets: what belongs to AUTH is replaced by its length, and so is
-// anything behind AUTH that is no known command. It has three forms: text, which
+// looking for secrets: what belongs to AUTH is replaced by its length, and so are
+// a line that is no known command and what stands behind a control character. It has three forms: text, which
 // names no times, [Transcript.JSON], and [Transcript.Golden], which compares it
 // with a file.
+//
+// The log of an authority, [Authority.Requests], holds none either: it shows the
+// names that OAuth knows and what those are sent with if it is harmless, and of
+// all else the length. A [Server], an [Authority], their options and [UserTokens]
+// print as a line that names no secret.
 //
 // # Sources
 //
 // The server goes by RFC 5321 and RFC 6409, and by RFC 1870 (SIZE), RFC 2034
 // (ENHANCEDSTATUSCODES), RFC 2920 (PIPELINING), RFC 3030 (CHUNKING, BINARYMIME),
 // RFC 3207 (STARTTLS), RFC 3461 (DSN), RFC 4954 (AUTH), RFC 6152 (8BITMIME), RFC
-// 6531 (SMTPUTF8) and RFC 8689 (REQUIRETLS); content is text as RFC 2045 defines
-// it. Certificates are named as in RFC 9525, refresh tokens rotate as in RFC 9700.
+// 6531 (SMTPUTF8) and RFC 8689 (REQUIRETLS) and RFC 9422 (LIMITS); content is text as RFC 2045 defines
+// it. Certificates are named as in RFC 9525. The authority goes by RFC 6749, RFC
+// 7009, RFC 7662 and RFC 8414, over HTTP by RFC 9110; refresh tokens rotate as in
+// RFC 9700.
 //
 // # Bounds
 //

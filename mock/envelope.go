@@ -19,6 +19,8 @@ type transaction struct {
 
 	toParameters [][]string // of each of to
 	chunked      *chunks    // nil before BDAT
+
+	asked int // RCPT commands
 }
 
 // mail implements MAIL (RFC 5321, Section 4.1.1.2).
@@ -32,6 +34,9 @@ func (s *session) mail(argument string) reply {
 		return reply{530, "5.7.0", []string{"Must issue a STARTTLS command first"}, nil}
 	case s.srv.opts.RequireAuth && s.signedIn.mechanism == "":
 		return reply{530, "5.7.0", []string{"Authentication required"}, nil}
+	}
+	if refusal := s.tooManyMails(); refusal != nil {
+		return *refusal
 	}
 	path, rest, found := cutPath(argument, "FROM:")
 	if !found {
@@ -52,6 +57,10 @@ func (s *session) mail(argument string) reply {
 		if refusal := checkAddress(path, tx.utf8, "5.1.7"); refusal != nil {
 			return *refusal
 		}
+		if !strings.Contains(path, "@") { // RFC 5321, Section 4.1.1.3: only RCPT takes postmaster alone
+			return reply{501, "5.1.7", []string{"Bad address"}, nil}
+		}
+		s.judgeDomain(domainOf(path))
 	}
 	s.tx = tx
 	return reply{250, "2.1.0", []string{"Sender ok"}, nil}
@@ -75,8 +84,7 @@ func (s *session) mailParameter(tx *transaction, p parameter) *reply {
 		valid = !p.valued
 		tx.utf8, tx.eightBit = true, true
 	case p.keyword == "AUTH" && has("AUTH"): // RFC 4954, Section 5
-		_, err := wire.DecodeXtext(p.value)
-		valid = err == nil && p.value != ""
+		valid = isSubmitter(p.value)
 	case p.keyword == "REQUIRETLS" && has("REQUIRETLS") && s.tls != nil: // RFC 8689, Section 2
 		valid = !p.valued
 	case has("DSN"):
@@ -86,11 +94,28 @@ func (s *session) mailParameter(tx *transaction, p parameter) *reply {
 	}
 	switch {
 	case !known:
-		return &reply{555, "5.5.4", []string{"Parameter not recognized"}, nil}
+		return s.unknownParameter("MAIL", p.keyword)
 	case !valid:
 		return &bad
 	}
 	return nil
+}
+
+// unknownParameter refuses a parameter that the server does not have.
+func (s *session) unknownParameter(point, keyword string) *reply {
+	r := reply{555, "5.5.4", []string{"Parameter not recognized"}, nil}
+	s.blameParameter(point, keyword, &r)
+	return &r
+}
+
+// isSubmitter reports whether s is a value of AUTH: "<>", or a mailbox as xtext.
+func isSubmitter(s string) bool {
+	mailbox, err := wire.DecodeXtext(s)
+	if s == "<>" || err != nil {
+		return s == "<>"
+	}
+	_, err = wire.CheckMailbox(mailbox)
+	return err == nil && strings.Contains(mailbox, "@")
 }
 
 // offers reports whether the client may use a service extension: it must have
@@ -114,9 +139,13 @@ func (tx *transaction) body(value string, binary bool) bool {
 
 // rcpt implements RCPT (RFC 5321, Section 4.1.1.3).
 func (s *session) rcpt(argument string) reply {
-	if s.tx == nil {
+	switch {
+	case s.tx == nil:
 		return badSequence("MAIL first")
+	case s.tx.chunked != nil: // RFC 3030, Section 2: the recipients come first
+		return badSequence("Content has begun")
 	}
+	s.tx.asked++
 	path, rest, found := cutPath(argument, "TO:")
 	if !found || path == "" {
 		return syntaxError("Syntax: RCPT TO:<address>")
@@ -130,7 +159,7 @@ func (s *session) rcpt(argument string) reply {
 		valid, known := dsnRcpt(p)
 		switch {
 		case !known || !s.offers("DSN"):
-			return reply{555, "5.5.4", []string{"Parameter not recognized"}, nil}
+			return *s.unknownParameter("RCPT", p.keyword)
 		case !valid:
 			return syntaxError("Bad value of " + p.keyword)
 		}
@@ -139,9 +168,10 @@ func (s *session) rcpt(argument string) reply {
 	if refusal := checkAddress(path, s.tx.utf8, "5.1.3"); refusal != nil {
 		return *refusal
 	}
-	if len(s.tx.to) >= s.srv.opts.MaxRecipients {
-		return reply{452, "4.5.3", []string{"Too many recipients"}, nil} // RFC 5321, Section 4.5.3.1.10
+	if refusal := s.tooManyRecipients(path); refusal != nil {
+		return *refusal
 	}
+	s.judgeDomain(domainOf(path))
 	s.tx.to, s.tx.toParameters = append(s.tx.to, path), append(s.tx.toParameters, texts)
 	return reply{250, "2.1.5", []string{"Recipient ok"}, nil}
 }
@@ -175,12 +205,21 @@ func cutPath(argument, keyword string) (path, rest string, ok bool) {
 		return "", "", false
 	}
 	if strings.HasPrefix(path, "@") {
-		_, path, ok = strings.Cut(path, ":")
-		if !ok || path == "" {
-			return "", "", false
-		}
+		route, mailbox, found := strings.Cut(path, ":")
+		return mailbox, rest, found && mailbox != "" && isRoute(route)
 	}
 	return path, rest, true
+}
+
+// isRoute reports whether s is an A-d-l (RFC 5321, Section 4.1.2).
+func isRoute(s string) bool {
+	for hop := range strings.SplitSeq(s, ",") {
+		domain, found := strings.CutPrefix(hop, "@")
+		if !found || strings.HasPrefix(domain, "[") || !isClientName(domain) {
+			return false
+		}
+	}
+	return true
 }
 
 // closingBracket returns the place of the ">" that is not within quotes, or -1.

@@ -15,7 +15,7 @@ import (
 // instead of what the server would do.
 type Point struct {
 	name      string
-	nth, conn int // 0: any
+	nth, conn int // 0: any; below: there is none
 	phase     phase
 }
 
@@ -52,14 +52,22 @@ func At(name string) Point { return Point{name: strings.ToUpper(name)} }
 
 // Nth narrows the point to its nth occurrence on a connection, from 1.
 func (p Point) Nth(n int) Point {
-	p.nth = n
+	p.nth = ordinal(n)
 	return p
 }
 
 // Conn narrows the point to the nth connection of the server, from 1.
 func (p Point) Conn(n int) Point {
-	p.conn = n
+	p.conn = ordinal(n)
 	return p
+}
+
+// ordinal makes sure that what counts from 1 and does not is found out.
+func ordinal(n int) int {
+	if n < 1 {
+		return -1
+	}
+	return n
 }
 
 // Before makes the fault happen before the server answers as usual.
@@ -79,7 +87,9 @@ func (p Point) After() Point {
 // Do returns the fault that the actions happen at the point, in their order.
 func (p Point) Do(actions ...Action) Fault { return newFault(p, nil, actions) }
 
-// A Fault is something that goes wrong at some [Point].
+// A Fault is something that goes wrong at some [Point]. All that are for a point
+// happen there, in their order, as if their actions were those of one fault: of
+// two replies instead of one, the client gets both, and the first decides; of those of an [Authority], the first that fits.
 type Fault struct {
 	point   Point
 	actions []Action

@@ -14,43 +14,63 @@ import (
 // An Action is what a fault does.
 //
 // A command is not run if a fault happens instead of it, with one exception: if
-// the actions begin with a positive reply (2yz or 3yz), it is run, and that reply
-// takes the place of the server's own. So Reply(354, ...) at DATA reads content
-// and Reply(250, ...) at EOD stores the message, but Reply(235, ...) at AUTH
-// signs nobody in.
+// the first reply among the actions is positive (2yz or 3yz), it is run, and that
+// reply takes the place of the server's own. So Reply(354, ...) at DATA reads
+// content and Reply(250, ...) at EOD stores the message, but Reply(235, ...) at
+// AUTH signs nobody in. What comes before that reply, such as [Delay], comes
+// before the command is run.
 //
 // Some actions take nobody's place: [Drip], [Split] and [DropMid] say how an
 // answer is sent, [Extra] and [Unsolicited] add to it. Where a fault has no other
 // actions, the server answers as usual.
 type Action struct {
 	name   string
-	pos    string // file:line of the call that made it
-	code   int    // of the reply that it begins with, 0 if it is none
-	only   string // the only point it makes sense at, "" for all
-	beside bool   // the server answers as usual besides
-	wrong  string // why it cannot be, "" if it can
+	pos    string   // file:line of the call that made it
+	code   int      // of the first reply that it sends, 0 if it sends none
+	only   string   // the only point it makes sense at, "" for all
+	beside bool     // the server answers as usual besides
+	wrong  string   // why it cannot be, "" if it can
+	parts  []Action // of All
 	run    func(*session)
 	pace   func(*pace) // how the answer is sent; nil as usual
 }
 
 // All is several actions as one: for [Chaos], which chooses one of many, or for
-// the step of a script that is sent in a manner of its own. The first action that
-// takes the server's place says what All counts as.
+// the step of a script that is sent in a manner of its own.
 func All(actions ...Action) Action {
 	if len(actions) == 0 || slices.ContainsFunc(actions, Action.isZero) {
 		return Action{}
 	}
 	actions = slices.Clone(actions)
-	all := Action{pos: here(), name: "All", run: func(s *session) { s.perform(actions) }}
-	if first := displacing(actions); first != nil {
-		all.code = first.code
-	} else {
+	all := Action{pos: here(), name: "All", parts: actions, run: func(s *session) { s.perform(actions) }}
+	if displacing(actions) == nil { // the manner is that of the server's own answer
 		all.beside = true
+		all.pace = mannerOf(actions)
+		all.run = func(s *session) { s.run(actions) }
+		if !slices.ContainsFunc(actions, func(a Action) bool { return a.run != nil }) {
+			all.run = nil
+		}
 	}
 	for _, a := range actions {
+		all.code = cmp.Or(all.code, a.code)
 		all.only = cmp.Or(all.only, a.only)
+		all.wrong = cmp.Or(all.wrong, a.wrong)
 	}
 	return all
+}
+
+// mannerOf returns the manner of several actions, nil if they have none.
+func mannerOf(actions []Action) func(*pace) {
+	if paceOf(actions) == nil {
+		return nil
+	}
+	return func(p *pace) {
+		for _, a := range actions {
+			if a.pace != nil {
+				a.pace(p)
+			}
+		}
+	}
 }
 
 func (a Action) isZero() bool { return a.run == nil && a.pace == nil }
@@ -104,7 +124,7 @@ func Raw(octets []byte) Action {
 // Each is a line such as "250 ok", without CRLF.
 func Extra(replies ...string) Action {
 	octets := lines(replies)
-	return Action{pos: here(), name: "Extra", beside: true, run: func(s *session) { s.send(octets) }}
+	return Action{pos: here(), name: "Extra", wrong: wrongLines(replies), beside: true, run: func(s *session) { s.send(octets) }}
 }
 
 // Unsolicited sends replies that nobody has asked for, after the server's own, in
@@ -112,12 +132,34 @@ func Extra(replies ...string) Action {
 // time pass, write At(name).After().Do(Delay(d), Reply(...)).
 func Unsolicited(replies ...string) Action {
 	octets := lines(replies)
-	return Action{pos: here(), name: "Unsolicited", beside: true, run: func(s *session) {
+	return Action{pos: here(), name: "Unsolicited", wrong: wrongLines(replies), beside: true, run: func(s *session) {
 		s.flush()
 		s.wait(moment)
 		s.send(octets)
 		s.flush()
 	}}
+}
+
+// wrongLines returns what is wrong with lines, "" if nothing is.
+func wrongLines(texts []string) string {
+	switch {
+	case len(texts) == 0:
+		return "no line to send"
+	case strings.ContainsAny(strings.Join(texts, ""), "\r\n"):
+		return "CR or LF within a line; each is without its CRLF"
+	}
+	return ""
+}
+
+// negative returns what is wrong with numbers that count something, "" if nothing
+// is.
+func negative(what string, numbers ...int64) string {
+	for _, n := range numbers {
+		if n < 0 {
+			return what + " is negative"
+		}
+	}
+	return ""
 }
 
 func lines(texts []string) []byte {
@@ -152,7 +194,7 @@ func Stall() Action {
 
 // Delay waits.
 func Delay(d time.Duration) Action {
-	return Action{pos: here(), name: "Delay", run: func(s *session) {
+	return Action{pos: here(), name: "Delay", wrong: negative("a delay", int64(d)), run: func(s *session) {
 		s.flush()
 		s.wait(d)
 	}}
@@ -172,7 +214,7 @@ func (s *session) wait(d time.Duration) {
 //
 //	At("DATA").After().Do(Swallow(1000), Reset())
 func Swallow(n int64) Action {
-	return Action{pos: here(), name: "Swallow", run: func(s *session) {
+	return Action{pos: here(), name: "Swallow", wrong: negative("a number of octets", n), run: func(s *session) {
 		s.flush()
 		s.startClock()
 		got, err := io.CopyN(io.Discard, s.in, n)
@@ -191,7 +233,8 @@ func Drop() Action {
 	}}
 }
 
-// Reset breaks the connection, as TCP's RST does.
+// Reset breaks the connection, as TCP's RST does. What was said just before may
+// be lost with it: let a [Delay] come between if the client has to read it.
 func Reset() Action {
 	return Action{pos: here(), name: "Reset", run: func(s *session) {
 		s.flush()

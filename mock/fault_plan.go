@@ -24,6 +24,8 @@ func (s *session) plan(point string) plan {
 		if f.chance != nil {
 			actions = s.roll(i, f, point)
 		}
+		actions = flatten(actions)
+		s.srv.reach(i)
 		switch f.point.phase {
 		case before:
 			p.before = append(p.before, actions...)
@@ -34,6 +36,20 @@ func (s *session) plan(point string) plan {
 		}
 	}
 	return p
+}
+
+// flatten puts the parts of All in its place, so that the reply that decides has
+// its turn among them. One that has a manner of its own stays whole.
+func flatten(actions []Action) []Action {
+	var flat []Action
+	for _, a := range actions {
+		if a.parts == nil || paceOf(a.parts) != nil {
+			flat = append(flat, a)
+			continue
+		}
+		flat = append(flat, flatten(a.parts)...)
+	}
+	return flat
 }
 
 // meets reports whether a fault's point is the present one.
@@ -52,13 +68,13 @@ func (s *session) at(point string, answer func() reply) {
 	}
 	var then func()
 	s.paced(p.instead, func() {
-		if first := displacing(p.instead); first != nil {
-			then = s.replace(point, first.code, answer)
-		} else {
-			r := s.say(point, answer)
-			s.reply(r)
-			then = r.then
+		if displacing(p.instead) != nil {
+			then = s.replace(point, p.instead, answer)
+			return
 		}
+		r := s.say(point, answer)
+		s.reply(r)
+		then = r.then
 		s.run(p.instead)
 	})
 	if s.over {
@@ -80,14 +96,37 @@ func displacing(actions []Action) *Action {
 	return &actions[i]
 }
 
-// replace prepares for actions that begin with a reply of that code, 0 for none,
-// instead of the server's answer, and returns what comes then.
-func (s *session) replace(point string, code int, answer func() reply) (then func()) {
+// replace does actions instead of the server's answer, and returns what comes
+// then. The first of them that has the code of a reply decides what the command
+// comes to; the command runs when that one's turn has come, for the actions
+// before may end the session.
+func (s *session) replace(point string, actions []Action, answer func() reply) (then func()) {
+	s.answered(0, "")
+	i := slices.IndexFunc(actions, func(a Action) bool { return a.code != 0 })
+	if i < 0 {
+		s.run(actions)
+		return nil
+	}
+	s.run(actions[:i])
+	if s.over {
+		return nil
+	}
+	then = s.standIn(point, actions[i].code, answer)
+	s.run(actions[i:])
+	return then
+}
+
+// standIn runs the command that a fault's reply of that code answers, if it is
+// one that lets it run, and returns what comes then.
+func (s *session) standIn(point string, code int, answer func() reply) (then func()) {
 	if code >= 200 && code < 400 && !strings.HasPrefix(point, "AUTH") {
 		then = answer().then
 	}
-	if point == "DATA" && code == 354 {
+	switch {
+	case point == "DATA" && code == 354:
 		then = s.content
+	case point == "STARTTLS" && code == 220 && s.tls == nil:
+		then = s.upgrade
 	}
 	s.answered(code, "")
 	return then

@@ -2,6 +2,7 @@ package mock
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ type pace struct {
 	chunk   int           // octets a write, 0 for all
 	every   time.Duration // from one write to the next
 	cuts    []int         // where a write ends, in octets from the start
+	lines   bool          // a write ends behind each line
+	dice    *rand.Rand    // says how long a write is; nil: nobody
 	limited bool          // only the first limit octets are sent
 	limit   int
 }
@@ -42,7 +45,7 @@ func paceOf(actions []Action) *pace {
 // Drip sends an answer bit by bit: so many octets a write, with a pause after
 // each. At TLS it is the handshake that drips.
 func Drip(octets int, every time.Duration) Action {
-	return Action{pos: here(), name: "Drip", pace: func(p *pace) { p.chunk, p.every = max(1, octets), every }}
+	return Action{pos: here(), name: "Drip", wrong: negative("a size or a time", int64(octets), int64(every)), pace: func(p *pace) { p.chunk, p.every = max(1, octets), every }}
 }
 
 // Split cuts an answer at places, in octets from its start, and sends each piece
@@ -52,7 +55,11 @@ func Drip(octets int, every time.Duration) Action {
 // At("ANY").Do(Split()) sends a whole session so.
 func Split(at ...int) Action {
 	cuts := slices.Sorted(slices.Values(at))
-	return Action{pos: here(), name: "Split", pace: func(p *pace) {
+	wrong := ""
+	if len(cuts) > 0 {
+		wrong = negative("a place to split at", int64(cuts[0]))
+	}
+	return Action{pos: here(), name: "Split", wrong: wrong, pace: func(p *pace) {
 		if p.every == 0 {
 			p.every = moment
 		}
@@ -65,7 +72,7 @@ func Split(at ...int) Action {
 
 // DropMid sends the first n octets of an answer, and closes the connection.
 func DropMid(n int) Action {
-	return Action{pos: here(), name: "DropMid", pace: func(p *pace) { p.limited, p.limit = true, max(0, n) }}
+	return Action{pos: here(), name: "DropMid", wrong: negative("a number of octets", int64(n)), pace: func(p *pace) { p.limited, p.limit = true, max(0, n) }}
 }
 
 // errCut says that no more of an answer is to be sent.
@@ -83,7 +90,7 @@ func (p *pace) write(ctx context.Context, w io.Writer, octets []byte) error {
 	}
 	p.limit -= len(octets)
 	for sent := 0; sent < len(octets); {
-		end := p.next(sent, len(octets))
+		end := p.next(sent, octets)
 		if _, err := w.Write(octets[sent:end]); err != nil {
 			return err
 		}
@@ -98,9 +105,16 @@ func (p *pace) write(ctx context.Context, w io.Writer, octets []byte) error {
 	return nil
 }
 
-// next returns the end of the piece that begins with octet i of n.
-func (p *pace) next(i, n int) int {
+// next returns the end of the piece that begins with octet i.
+func (p *pace) next(i int, octets []byte) int {
+	n := len(octets)
 	end := n
+	if newline := bytes.IndexByte(octets[i:], '\n'); p.lines && newline >= 0 {
+		end = i + newline + 1
+	}
+	if p.dice != nil {
+		end = min(n, i+1+p.dice.IntN(longestFragment))
+	}
 	if p.chunk > 0 {
 		end = min(n, i+p.chunk)
 	}
@@ -133,7 +147,7 @@ const pourBlock = 32 << 10
 func Endless(line string, max int64) Action {
 	unit := []byte(line + "\r\n")
 	block := bytes.Repeat(unit, pourBlock/len(unit)+1)
-	return Action{pos: here(), name: "Endless", run: func(s *session) {
+	return Action{pos: here(), name: "Endless", wrong: cmp.Or(wrongLines([]string{line}), negative("a number of octets", max)), run: func(s *session) {
 		s.pour(max, fmt.Sprintf("%q", line), func() []byte { return block })
 	}}
 }
@@ -141,14 +155,14 @@ func Endless(line string, max int64) Action {
 // Flood sends a line of n octets without an end; 0 is no limit.
 func Flood(n int64) Action {
 	block := bytes.Repeat([]byte{'x'}, pourBlock)
-	return Action{pos: here(), name: "Flood", run: func(s *session) {
+	return Action{pos: here(), name: "Flood", wrong: negative("a number of octets", n), run: func(s *session) {
 		s.pour(n, "a line without CRLF", func() []byte { return block })
 	}}
 }
 
 // Garbage sends n octets of any value, always the same for a seed.
 func Garbage(seed uint64, n int64) Action {
-	return Action{pos: here(), name: "Garbage", run: func(s *session) {
+	return Action{pos: here(), name: "Garbage", wrong: negative("a number of octets", n), run: func(s *session) {
 		if n <= 0 {
 			return
 		}
@@ -171,7 +185,7 @@ func (s *session) pour(limit int64, what string, next func() []byte) {
 		if limit > 0 && int64(len(block)) > limit-sent {
 			block = block[:limit-sent]
 		}
-		if err := s.write(block); err != nil {
+		if err := s.writeAt(s.pace, block); err != nil {
 			s.fail(err)
 			break
 		}

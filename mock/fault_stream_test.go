@@ -90,6 +90,7 @@ func TestHalfCloseTakesWhatComes(t *testing.T) {
 	srv := mock.Start(t, mock.Options{Faults: []mock.Fault{mock.At("NOOP").Do(mock.HalfClose())}})
 	c := dial(t, srv)
 	c.expect(greeting)
+	c.ask("EHLO client.test\r\n")
 	c.send("STARTTLS\r\n")
 	c.expect("220 2.0.0 Ready to start TLS\r\n")
 	c.startTLS(srv)
@@ -197,6 +198,7 @@ func TestHandshakeFaults(t *testing.T) {
 					if start != "" {
 						c := &client{t, conn, newReader(conn)}
 						c.expect(greeting)
+						c.ask("EHLO client.test\r\n")
 						c.send(start)
 						c.expect("220 2.0.0 Ready to start TLS\r\n")
 						conn = readerConn{conn, c.r} // what came in clear may be buffered

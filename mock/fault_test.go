@@ -61,9 +61,11 @@ func TestFaults(t *testing.T) {
 			C: NOOP
 			S: 250-one
 			S: 250 two`, 0},
-		{"of another connection", []mock.Fault{mock.At("NOOP").Conn(2).Do(mock.Drop())}, start + `
+		{"of another time", []mock.Fault{mock.At("NOOP").Nth(2).Do(mock.Reply(250, "", "again"))}, start + `
 			C: NOOP
-			S: 250 Nothing done`, 0},
+			S: 250 Nothing done
+			C: NOOP
+			S: 250 again`, 0},
 		{"refused command is not run", []mock.Fault{mock.At("MAIL").Do(mock.Reply(421, "4.3.2", "busy"))}, start + `
 			C: MAIL FROM:<a@example.test>
 			S: 421 4.3.2 busy
@@ -176,6 +178,7 @@ func TestInjectAfter220(t *testing.T) {
 	}})
 	c := dial(t, srv)
 	c.expect(greeting)
+	c.ask("EHLO client.test\r\n")
 	c.send("STARTTLS\r\n")
 	c.expect("220 2.0.0 Ready to start TLS\r\n250 injected\r\n")
 	if n := c.r.Buffered(); n != 0 {
@@ -210,6 +213,7 @@ func TestDropAndReset(t *testing.T) {
 		}
 		c = dial(t, srv)
 		c.expect(greeting)
+		c.ask("EHLO client.test\r\n")
 		c.send("STARTTLS\r\n")
 		c.expect("220 2.0.0 Ready to start TLS\r\n")
 		c.expectEnd()
@@ -285,6 +289,14 @@ func TestBadOptions(t *testing.T) {
 		{"unknown point", plain(mock.At("NOOP").Do(mock.Drop()), mock.At("TURN").Do(mock.Drop())), `mock: Options.Faults[1]: unknown point "TURN": points are CONNECT, TLS, EHLO`},
 		{"unknown round", plain(mock.At("AUTH/1").Do(mock.Drop())), `mock: Options.Faults[0]: unknown point "AUTH/1": rounds are AUTH, AUTH/2`},
 		{"negative", plain(mock.At("NOOP").Nth(-1).Do(mock.Drop())), "mock: Options.Faults[0]: point NOOP: Nth and Conn count from 1"},
+		{"time of zero", plain(mock.At("NOOP").Nth(0).Do(mock.Drop())), "mock: Options.Faults[0]: point NOOP: Nth and Conn count from 1"},
+		{"connection of zero", plain(mock.At("NOOP").Conn(0).Do(mock.Drop())), "mock: Options.Faults[0]: point NOOP: Nth and Conn count from 1"},
+		{"nothing checks tokens", mock.Options{Mechanisms: []string{"xoauth2"}}, "mock: Options.Mechanisms names XOAUTH2, and nothing can check a token; set Options.Tokens"},
+		{"name", mock.Options{Names: []string{"*.example.com", "::1", "no name"}}, `mock: Options.Names[2] "no name" is neither a DNS name nor an IP address`},
+		{"empty name", mock.Options{Names: []string{""}}, `mock: Options.Names[0] "" is neither`},
+		{"limit", mock.Options{Limits: mock.Limits{RcptMax: -1}}, "mock: Options.Limits.RcptMax is negative"},
+		{"tolerance", mock.Options{Tolerate: mock.UnplayedSteps}, "mock: Options.Tolerate without Options.Script"},
+		{"bad reply within All", plain(mock.At("NOOP").Do(mock.All(mock.Drip(1, 1), mock.Reply(42, "", "x")))), "mock: Options.Faults[0]: point NOOP: a reply code is"},
 		{"no action", plain(mock.At("NOOP").Do()), "mock: Options.Faults[0]: point NOOP: no action"},
 		{"manner of nothing", plain(mock.At("NOOP").After().Do(mock.Drip(1, 1))), "mock: Options.Faults[0]: point NOOP: nothing is sent in that manner"},
 		{"at the wrong point", plain(mock.At("RCPT").Do(mock.FailHandshake())), "mock: Options.Faults[0]: point RCPT: FailHandshake happens at TLS only"},
@@ -300,6 +312,14 @@ func TestBadOptions(t *testing.T) {
 		{"size", mock.Options{MaxSize: -1}, "mock: Options.MaxSize is negative"},
 		{"reply code", plain(mock.At("NOOP").Do(mock.Reply(42, "", "x"))), "mock: Options.Faults[0]: point NOOP: a reply code is a number from 200 to 599"},
 		{"reply text", plain(mock.At("NOOP").Do(mock.Reply(250, "", "a\r\nb"))), "mock: Options.Faults[0]: point NOOP: CR or LF in the text of a reply"},
+		{"delay", plain(mock.At("NOOP").Do(mock.Delay(-1))), "mock: Options.Faults[0]: point NOOP: a delay is negative"},
+		{"swallow", plain(mock.At("NOOP").Do(mock.Swallow(-1))), "mock: Options.Faults[0]: point NOOP: a number of octets is negative"},
+		{"drip", plain(mock.At("NOOP").Do(mock.Drip(1, -1))), "mock: Options.Faults[0]: point NOOP: a size or a time is negative"},
+		{"split", plain(mock.At("NOOP").Do(mock.Split(3, -1))), "mock: Options.Faults[0]: point NOOP: a place to split at is negative"},
+		{"extra", plain(mock.At("NOOP").Do(mock.Extra("a\r\nb"))), "mock: Options.Faults[0]: point NOOP: CR or LF within a line"},
+		{"unsolicited", plain(mock.At("NOOP").Do(mock.Unsolicited())), "mock: Options.Faults[0]: point NOOP: no line to send"},
+		{"idle", mock.Options{IdleLimit: -1}, "mock: Options.IdleLimit is negative"},
+		{"capability", mock.Options{Capabilities: mock.Capabilities{TLS: []string{"SIZE", "a\r\nb"}}}, "mock: Options.Capabilities.TLS[1] has CR or LF in it"},
 		{"certificate", mock.Options{Certificate: 70}, "mock: unknown Options.Certificate"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 func (s *session) handshake() bool {
 	p := s.plan("TLS")
 	s.perform(p.before)
+	s.flush() // what was said so far is said in clear
 	if s.over {
 		return false
 	}

@@ -16,17 +16,30 @@ func (s *session) ehlo(name string) reply {
 	if !isClientName(name) {
 		return reply{501, "", []string{"EHLO wants a domain or an address literal"}, nil}
 	}
-	s.hello, s.extended, s.tx = name, true, nil
-	return reply{250, "", append([]string{s.srv.opts.Hostname}, s.capabilities()...), nil}
+	s.judgeDomain(name)
+	s.forget(name, true)
+	s.told = s.capabilities()
+	return reply{250, "", append([]string{s.srv.opts.Hostname}, s.told...), nil}
 }
 
 func (s *session) helo(name string) reply {
 	if !isClientName(name) {
 		return reply{501, "", []string{"HELO wants a domain"}, nil}
 	}
-	s.hello, s.extended, s.tx = name, false, nil
+	s.judgeDomain(name)
+	s.forget(name, false)
 	return reply{250, "", []string{s.srv.opts.Hostname}, nil}
 }
+
+// forget ends the transaction, for a client that says who it is.
+func (s *session) forget(name string, extended bool) {
+	s.hello, s.extended = name, extended
+	s.told = nil
+	s.endTransaction()
+}
+
+// endTransaction forgets what came since MAIL.
+func (s *session) endTransaction() { s.tx, s.mailed, s.addressed = nil, false, false }
 
 // capabilities returns the lines of the reply to EHLO, but for the first.
 func (s *session) capabilities() []string {
@@ -46,6 +59,10 @@ func (s *session) capabilities() []string {
 			continue
 		case extension == "SIZE":
 			extension = fmt.Sprintf("SIZE %d", s.srv.opts.MaxSize)
+		case extension == "LIMITS":
+			if extension = s.srv.opts.Limits.keyword(); extension == "" {
+				continue
+			}
 		case extension == "BINARYMIME" && !s.srv.opts.has("CHUNKING"), // RFC 3030, Section 3
 			extension == "REQUIRETLS" && s.tls == nil: // RFC 8689, Section 2
 			continue
@@ -86,6 +103,10 @@ func (s *session) starttls(argument string) reply {
 	case !s.offersSTARTTLS():
 		return unknown("STARTTLS")
 	}
+	if !s.extended {
+		// Extensions are for those who said EHLO; this one does nobody any harm.
+		s.violation("STARTTLS without EHLO (RFC 5321, Section 2.2)")
+	}
 	return reply{220, "2.0.0", []string{"Ready to start TLS"}, s.upgrade}
 }
 
@@ -96,14 +117,16 @@ func (s *session) upgrade() {
 	if n := s.in.Buffered(); n > 0 {
 		s.violation("%d octets behind STARTTLS, discarded", n)
 	}
-	s.hello, s.extended, s.signedIn, s.tx = "", false, signIn{}, nil
+	s.forget("", false)
+	s.signedIn = signIn{}
+	s.mails = 0
 	if !s.over {
 		s.handshake()
 	}
 }
 
 func (s *session) rset(string) reply {
-	s.tx = nil
+	s.endTransaction()
 	return ok("Reset")
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/smtp"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -139,7 +138,7 @@ func TestParallel(t *testing.T) {
 		})
 		wg.Go(func() { _, _ = srv.Transcript().String(), srv.Messages() })
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	messages, err := srv.WaitMessages(ctx, clients)
 	if len(messages) < clients || err != nil {
@@ -167,7 +166,6 @@ func TestWaitMessages(t *testing.T) {
 // TestNothingLeft opens servers in every state, closes them and counts what still
 // runs.
 func TestNothingLeft(t *testing.T) {
-	before := runtime.NumGoroutine()
 	for _, network := range []mock.Network{mock.Loopback, mock.InMemory} {
 		for _, sent := range []string{"", "EHLO client.test\r\nAUTH PLAIN\r\n", "HELO client.test\r\nMAIL FROM:<>\r\nRCPT TO:<b@example.test>\r\nDATA\r\nx", "STARTTLS\r\n", "NOOP\r\n", "VRFY x\r\n", "HELP\r\n", "RSET\r\n", "BDAT 10\r\nx", "EHLO client.test\r\nMAIL FROM:<>\r\nRCPT TO:<b@example.test>\r\nDATA\r\nx"} {
 			srv, err := mock.New(mock.Options{Network: network, InsecureAuth: true, Faults: []mock.Fault{
@@ -189,6 +187,7 @@ func TestNothingLeft(t *testing.T) {
 			if err := srv.Close(); err != nil {
 				t.Errorf("second Close: %v", err)
 			}
+			c.conn.Close()
 			if srv.Sessions()[0].Open {
 				t.Error("a session is open behind Close")
 			}
@@ -207,13 +206,7 @@ func TestNothingLeft(t *testing.T) {
 		resp.Body.Close()
 	}
 	authority.Close()
-	// One that has said its last word may take a moment to go.
-	for limit := time.Now().Add(5 * time.Second); time.Now().Before(limit); {
-		if runtime.NumGoroutine() <= before {
-			return
-		}
-		runtime.Gosched()
+	if left := leftovers(t.Context(), time.Minute); left != "" {
+		t.Error(left)
 	}
-	buf := make([]byte, 1<<20)
-	t.Errorf("%d goroutines, were %d\n%s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
 }

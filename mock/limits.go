@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Limits are what a server lets an account do. Zero fields mean no limit.
+// Limits are what a server lets an account or a session do. Zero fields mean no
+// limit.
 type Limits struct {
 	// Connections is how many connections may be signed in to one account. On
 	// those beyond, MAIL is refused for now.
@@ -25,6 +26,12 @@ type Limits struct {
 	// SessionAge is how long a connection may last. At the first command after
 	// it, the server says 421 4.4.2 and closes the connection.
 	SessionAge time.Duration
+
+	// MailMax, RcptMax and RcptDomainMax are the limits of RFC 9422, Section 4,
+	// which EHLO lists behind LIMITS: MAIL commands a session, the next of which is
+	// answered by 421 4.7.0; RCPT commands a transaction; and domains that its
+	// recipients are of. RCPT beyond the latter two is refused with 452 4.5.3.
+	MailMax, RcptMax, RcptDomainMax int
 }
 
 // usage is what the accounts of a server have asked of it lately. Its zero value

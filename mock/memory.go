@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -80,6 +81,7 @@ func memoryPipe(a, b memoryAddr, window int) (atA, atB *memoryConn) {
 type memoryConn struct {
 	in, out       *stream
 	local, remote memoryAddr
+	closed        atomic.Bool
 }
 
 func (c *memoryConn) Read(p []byte) (int, error)  { return c.wrap("read", p, c.in.read) }
@@ -95,6 +97,9 @@ func (c *memoryConn) wrap(op string, p []byte, f func([]byte) (int, error)) (int
 
 // Close ends both directions. What the peer has not read yet stays readable.
 func (c *memoryConn) Close() error {
+	if c.closed.Swap(true) {
+		return c.fail("close")
+	}
 	c.in.closeRead()
 	c.out.closeWrite()
 	c.in.setDeadline(&c.in.readDeadline, time.Time{})
@@ -108,7 +113,14 @@ func (c *memoryConn) CloseWrite() error {
 	return nil
 }
 
-// reset ends both directions as a TCP reset does: what is under way is lost.
+// fail says that the connection is closed.
+func (c *memoryConn) fail(op string) error {
+	return &net.OpError{Op: op, Net: c.local.Network(), Source: c.local, Addr: c.remote, Err: net.ErrClosed}
+}
+
+// reset ends both directions as a TCP reset does: what is under way is lost, and
+// so is what the peer has received and not read yet. Some systems let a peer read
+// that first; a test must not depend on it.
 func (c *memoryConn) reset() {
 	c.in.abort()
 	c.out.abort()
@@ -118,16 +130,22 @@ func (c *memoryConn) LocalAddr() net.Addr  { return c.local }
 func (c *memoryConn) RemoteAddr() net.Addr { return c.remote }
 
 func (c *memoryConn) SetDeadline(t time.Time) error {
-	_ = c.SetReadDeadline(t) // neither fails
+	_ = c.SetReadDeadline(t) // fails if the other does
 	return c.SetWriteDeadline(t)
 }
 
 func (c *memoryConn) SetReadDeadline(t time.Time) error {
+	if c.closed.Load() {
+		return c.fail("set")
+	}
 	c.in.setDeadline(&c.in.readDeadline, t)
 	return nil
 }
 
 func (c *memoryConn) SetWriteDeadline(t time.Time) error {
+	if c.closed.Load() {
+		return c.fail("set")
+	}
 	c.out.setDeadline(&c.out.writeDeadline, t)
 	return nil
 }

@@ -172,3 +172,19 @@ func TestLineCheck(t *testing.T) {
 		}
 	}
 }
+
+// TestMemoryClosed: what is done to a closed end says so, as TCP's does.
+func TestMemoryClosed(t *testing.T) {
+	conn, _ := memoryPipe("a", "b", 16)
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range map[string]error{
+		"Close": conn.Close(), "SetDeadline": conn.SetDeadline(time.Time{}),
+		"SetReadDeadline": conn.SetReadDeadline(time.Time{}), "SetWriteDeadline": conn.SetWriteDeadline(time.Time{}),
+	} {
+		if !errors.Is(err, net.ErrClosed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

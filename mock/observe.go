@@ -67,7 +67,7 @@ type Command struct {
 	Enhanced string // enhanced status code, "" if there was none
 
 	// RoundTrip is the number of the round trip that the reply belongs to, from
-	// 1; see Session.RoundTrips.
+	// 1, and 0 if there was no reply; see Session.RoundTrips.
 	RoundTrip int
 }
 
@@ -105,13 +105,13 @@ func (s *Server) WaitMessages(ctx context.Context, n int) ([]Message, error) {
 func (s *Server) WaitIdle(ctx context.Context) error {
 	for {
 		s.mu.Lock()
-		open, left := len(s.conns), s.left
+		open, moved := len(s.conns)+s.coming, s.moved
 		s.mu.Unlock()
 		if open == 0 {
 			return nil
 		}
 		select {
-		case <-left:
+		case <-moved:
 		case <-ctx.Done():
 			return fmt.Errorf("mock: %d connections still open: %w", open, ctx.Err())
 		}

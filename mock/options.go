@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +35,7 @@ type Options struct {
 	// Names are further DNS names and IP addresses that the certificate is good
 	// for, besides Hostname, "localhost", 127.0.0.1 and ::1. With
 	// "smtp.gmail.com" here, a client may dial that name through [Server.Dial].
+	// "*." may stand before a name.
 	Names []string
 
 	// TLS is how the connection becomes encrypted. Zero means [STARTTLS].
@@ -63,8 +65,10 @@ type Options struct {
 	Registry *sasl.Registry
 
 	// Mechanisms names those that are offered and run, in the order of the AUTH
-	// line. Nil means all of the registry that have a server side and can
-	// succeed; an empty list, that there is no AUTH.
+	// line. Nil means all of the registry that have a server side and can succeed,
+	// but for those that are deprecated and ANONYMOUS; an empty list, that there is
+	// no AUTH. Whether named or not, a mechanism with channel binding is offered
+	// under TLS only, and EXTERNAL to a client that showed a certificate.
 	Mechanisms []string
 
 	// InsecureAuth offers AUTH without TLS too. Zero means that AUTH is refused
@@ -82,8 +86,8 @@ type Options struct {
 	// MaxRecipients is how many recipients a message may have. Zero means 1000.
 	MaxRecipients int
 
-	// Limits are what an account may ask of the server. Zero means that there are
-	// none.
+	// Limits are what an account or a session may ask of the server. Zero means
+	// that there are none.
 	Limits Limits
 
 	// Conditions are what is wrong with the account of a [Gmail] or
@@ -93,13 +97,15 @@ type Options struct {
 	// Without names service extensions that the server does not have: it neither
 	// lists nor obeys them. Zero means that it has PIPELINING, 8BITMIME, SIZE,
 	// SMTPUTF8, ENHANCEDSTATUSCODES, CHUNKING, BINARYMIME, DSN, REQUIRETLS (under
-	// TLS) and, as the other fields say, STARTTLS and AUTH.
+	// TLS) and, as the other fields say, LIMITS, STARTTLS and AUTH.
 	Without []string
 
 	// Capabilities changes what EHLO lists, true or not. Zero means the truth.
 	Capabilities Capabilities
 
-	// Faults are what goes wrong, and where; see [At]. Zero means nothing.
+	// Faults are what goes wrong, and where; see [At]. A fault that never happened
+	// fails the test of [Start], for the test is then about nothing; Tolerate lets
+	// that pass, and those that happen by chance may never do. Zero means nothing.
 	Faults []Fault
 
 	// Defects are faults of the server itself that some servers were shipped
@@ -121,16 +127,22 @@ type Options struct {
 	// behaves.
 	Script Step
 
-	// Tolerate is what a script lets pass at its end. Zero means nothing.
+	// Tolerate is what a test lets pass at its end. Zero means nothing.
 	Tolerate Tolerance
 
 	// Strict makes a server of [Start] fail the test for each violation of the
 	// protocol by a client. Zero means that violations are recorded only.
 	Strict bool
 
+	// Fragments is how what the server says is cut into writes, which a client must
+	// not notice; below TLS, a handshake stays whole. Pieces are a millisecond
+	// apart. Zero means that it is not cut.
+	Fragments Fragments
+
 	// OnLine is told of each line of the transcript when it is said, redacted as it
 	// is there. It is called on the connection's time, and by several connections
-	// at once. Nil means that nobody is told.
+	// at once. It must not call Close, which waits for the connection. Nil means
+	// that nobody is told.
 	OnLine func(Line)
 
 	persona *persona // whose manners it has, nil for its own
@@ -167,6 +179,18 @@ type Capabilities struct {
 	Plain, TLS, Authenticated []string
 }
 
+// check refuses what is not one line each.
+func (c Capabilities) check() error {
+	for name, lines := range map[string][]string{"Plain": c.Plain, "TLS": c.TLS, "Authenticated": c.Authenticated} {
+		for i, line := range lines {
+			if strings.ContainsAny(line, "\r\n") {
+				return fmt.Errorf("mock: Options.Capabilities.%s[%d] has CR or LF in it; each is a line without its CRLF", name, i)
+			}
+		}
+	}
+	return nil
+}
+
 const (
 	defaultHostname      = "mock.test"
 	defaultMaxSize       = 32 << 20
@@ -178,7 +202,17 @@ const (
 // extensions are the keywords that Without may name.
 var extensions = [...]string{
 	"PIPELINING", "8BITMIME", "SIZE", "SMTPUTF8", "ENHANCEDSTATUSCODES",
-	"CHUNKING", "BINARYMIME", "DSN", "REQUIRETLS", "STARTTLS", "AUTH",
+	"CHUNKING", "BINARYMIME", "DSN", "LIMITS", "REQUIRETLS", "STARTTLS", "AUTH",
+}
+
+// clone returns o without what its caller could change later.
+func (o Options) clone() Options {
+	o.Names, o.Mechanisms, o.Without = slices.Clone(o.Names), slices.Clone(o.Mechanisms), slices.Clone(o.Without)
+	o.Users, o.Conditions = maps.Clone(o.Users), slices.Clone(o.Conditions)
+	o.Faults, o.Defects = slices.Clone(o.Faults), slices.Clone(o.Defects)
+	c := &o.Capabilities
+	c.Plain, c.TLS, c.Authenticated = slices.Clone(c.Plain), slices.Clone(c.TLS), slices.Clone(c.Authenticated)
+	return o
 }
 
 // withDefaults returns o with its zero fields filled in, and checked.
@@ -200,6 +234,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if !isClientName(o.Hostname) {
 		return o, fmt.Errorf("mock: Options.Hostname %q is no host name", o.Hostname)
+	}
+	if err := checkNames("Options.Names", o.Names); err != nil {
+		return o, err
 	}
 	if o.Directory != nil && (o.Users != nil || o.Tokens != nil) {
 		return o, errors.New("mock: Options.Directory together with Users or Tokens; set one of them")
@@ -227,14 +264,20 @@ func (o Options) withDefaults() (Options, error) {
 	if err := o.checkDefects(); err != nil {
 		return o, err
 	}
+	if err := o.Capabilities.check(); err != nil {
+		return o, err
+	}
 	return o, o.checkMechanisms()
 }
 
 func (o *Options) checkNumbers() error {
-	for name, n := range map[string]int64{"Window": int64(o.Window), "MaxSize": o.MaxSize, "MaxRecipients": int64(o.MaxRecipients)} {
+	for name, n := range map[string]int64{"Window": int64(o.Window), "MaxSize": o.MaxSize, "MaxRecipients": int64(o.MaxRecipients), "IdleLimit": int64(o.IdleLimit)} {
 		if n < 0 {
 			return fmt.Errorf("mock: Options.%s is negative", name)
 		}
+	}
+	if err := o.Limits.check(); err != nil {
+		return err
 	}
 	if o.TLS < STARTTLS || o.TLS > NoTLS {
 		return errors.New("mock: unknown Options.TLS")
@@ -242,39 +285,7 @@ func (o *Options) checkNumbers() error {
 	return nil
 }
 
-func (o *Options) checkMechanisms() error {
-	for _, name := range o.Mechanisms {
-		m, ok := o.Registry.Lookup(name)
-		switch {
-		case !ok:
-			return fmt.Errorf("mock: Options.Mechanisms names %q, which the registry does not have", name)
-		case m.NewServer == nil:
-			return fmt.Errorf("mock: Options.Mechanisms names %s, which has no server side", m.Name)
-		}
-	}
-	return nil
-}
-
 // has reports whether the server has a service extension.
 func (o *Options) has(extension string) bool {
 	return !slices.ContainsFunc(o.Without, func(name string) bool { return strings.EqualFold(name, extension) })
-}
-
-// offered returns the mechanisms to offer, in order.
-func (o *Options) offered() []sasl.Mechanism {
-	var list []sasl.Mechanism
-	if o.Mechanisms != nil {
-		for _, name := range o.Mechanisms {
-			m, _ := o.Registry.Lookup(name)
-			list = append(list, m)
-		}
-		return list
-	}
-	for _, m := range o.Registry.Mechanisms() {
-		tokens := o.Tokens != nil || o.Directory != nil
-		if m.NewServer != nil && (tokens || !m.Traits.Has(sasl.Bearer)) {
-			list = append(list, m)
-		}
-	}
-	return list
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/seed-55a66e92/postern/providers/profile"
 )
@@ -113,9 +114,13 @@ func (s *session) say(point string, answer func() reply) reply {
 	}
 	if r == nil {
 		own := answer()
+		if !strings.HasPrefix(point, "AUTH") { // which says itself whose fault it is
+			s.blame(point, &own)
+		}
+		s.misled = s.misled && point != "EHLO"
 		r = &own
 	}
-	return s.inVoice(point, *r)
+	return s.inVoice(point, plainly(point, *r))
 }
 
 // inVoice returns a reply in the words of the server's persona.

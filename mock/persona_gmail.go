@@ -19,16 +19,16 @@ func gmailVoice(s *session, point string, r reply) reply {
 		return reply{code, enhanced, text, r.then}
 	}
 	switch {
-	case point == "CONNECT" && r.code == 220:
+	case point == "CONNECT" && r.code == 220: // xoauth2-protocol
 		return lines(220, "", s.srv.opts.Hostname+" ESMTP")
-	case point == "EHLO" && r.code == 250:
+	case point == "EHLO" && r.code == 250: // xoauth2-protocol
 		r.lines[0] = s.srv.opts.Hostname + " at your service, [127.0.0.1]"
 		return r
 	case strings.HasPrefix(point, "AUTH"):
 		return gmailSignIn(r, lines)
-	case r.code == 530 && r.enhanced == "5.7.0" && s.tls == nil:
+	case r.code == 530 && r.enhanced == "5.7.0" && s.tls == nil: // answer/3726730
 		return lines(530, "5.7.0", "Must issue a STARTTLS command first.")
-	case r.code == 530: // what the service answers to MAIL without a sign-in
+	case r.code == 530: // answer/3726730: to MAIL without a sign-in
 		return lines(530, "5.7.0", "Authentication Required. For more information, go to", "https://support.google.com/mail/?p=WantAuthError")
 	case point == "EOD" && r.code == 250:
 		return lines(250, "2.0.0", "OK "+strings.TrimPrefix(r.lines[0], "Queued as "))
@@ -36,10 +36,10 @@ func gmailVoice(s *session, point string, r reply) reply {
 		return lines(250, r.enhanced, "OK")
 	case point == "DATA" && r.code == 354:
 		return lines(354, "", "Go ahead")
-	case point == "MAIL" && r.code == 451 && r.enhanced == "4.3.2": // too many connections: back-pressure
+	case point == "MAIL" && r.code == 451 && r.enhanced == "4.3.2": // answer/3726730: too many connections
 		r.then = s.end
 		return lines(421, "4.7.0", "Try again later, closing connection.")
-	case point == "QUIT":
+	case point == "QUIT" && r.code == 221:
 		return lines(221, "2.0.0", "closing connection")
 	}
 	return r
@@ -48,18 +48,18 @@ func gmailVoice(s *session, point string, r reply) reply {
 // gmailSignIn is what the service answers to AUTH.
 func gmailSignIn(r reply, lines func(int, string, ...string) reply) reply {
 	switch {
-	case r.code == 235:
+	case r.code == 235: // xoauth2-protocol
 		r.lines = []string{"Accepted"}
-	case r.code == 500 && r.enhanced == "5.5.6": // the line was too long
+	case r.code == 500 && r.enhanced == "5.5.6": // angus-mail/issues/201: the line was too long
 		return lines(555, "5.5.2", "Syntax error, command line too long")
-	case r.code == 504:
+	case r.code == 504: // answer/3726730
 		return lines(504, "5.7.4", "Unrecognized Authentication Type")
-	case r.code == 535: // for passwords too
+	case r.code == 535: // answer/3726730: for passwords too
 		return reply{535, "5.7.8", []string{
 			"Username and Password not accepted. For more information, go to",
 			"https://support.google.com/mail/?p=BadCredentials" + gmailMark,
 		}, r.then}
-	case r.code == 454 && strings.HasPrefix(r.lines[0], "Too many sign-ins"):
+	case r.code == 454 && strings.HasPrefix(r.lines[0], "Too many sign-ins"): // answer/3726730
 		return lines(454, "4.7.0", "Too many login attempts, please try again later.")
 	}
 	return r

@@ -42,7 +42,7 @@ func microsoftVoice(s *session, point string, r reply) reply {
 		return one(354, "", "Start mail input; end with <CRLF>.<CRLF>")
 	case point == "EOD" && r.code == 250:
 		return one(250, "2.0.0", "OK <"+strings.TrimPrefix(r.lines[0], "Queued as ")+"@mock.prod.outlook.com> Queued mail for delivery")
-	case point == "QUIT":
+	case point == "QUIT" && r.code == 221:
 		return one(221, "2.0.0", "Service closing transmission channel")
 	}
 	return r

@@ -118,30 +118,32 @@ func TestConditions(t *testing.T) {
 		{microsoft, mock.SenderNotPermitted, false, 550, "5.7.60", smtp.Permanent, "Send As"},
 		{microsoft, mock.MailboxFull, false, 554, "5.2.2", smtp.Permanent, "mailbox is full"},
 	} {
-		t.Run(test.condition.String(), func(t *testing.T) {
+		for _, chunking := range []bool{false, true} {
 			srv, a := test.service.open(t, nil, test.condition)
 			auth := tokenOf(a, mailbox)
 			if test.password {
 				auth = sasl.Password(mailbox, appPassword)
 				auth.Policy.Order = []string{"LOGIN"}
 			}
-			err := sendFrom(t, test.service.client(srv, auth), "other@example.test")
+			cfg := test.service.client(srv, auth)
+			cfg.Chunking = chunking
+			err := sendFrom(t, cfg, "other@example.test")
 			code, enhanced, advice := refusal(err)
 			if code != test.code || enhanced != test.enhanced || !strings.Contains(advice, test.advice) {
-				t.Errorf("%d %s, advice %q\n%v", code, enhanced, advice, err)
+				t.Errorf("%v, BDAT %v: %d %s, advice %q\n%v", test.condition, chunking, code, enhanced, advice, err)
 			}
 			if class := smtp.Classify(err); class != test.class {
-				t.Errorf("class %v, want %v: %v", class, test.class, err)
+				t.Errorf("%v, BDAT %v: class %v, want %v: %v", test.condition, chunking, class, test.class, err)
 			}
 			if len(srv.Messages()) != 0 {
-				t.Error("the message was stored")
+				t.Errorf("%v, BDAT %v: the message was stored", test.condition, chunking)
 			}
 			for _, auth := range srv.Auths() {
 				if auth.Code != 235 && auth.User != "" {
 					t.Errorf("%s is signed in by %d", auth.User, auth.Code)
 				}
 			}
-		})
+		}
 	}
 }
 
@@ -217,49 +219,30 @@ func (c *client) line() string {
 }
 
 func TestLimitConnections(t *testing.T) {
-	srv, a := microsoft.open(t, nil)
-	cfg := microsoft.client(srv, tokenOf(a, mailbox))
-	var clients []*smtp.Client
-	for range 4 {
-		c, err := smtp.Dial(t.Context(), cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		clients = append(clients, c)
-	}
-	msg := smtp.Bytes([]byte("Subject: x\r\n\r\nx\r\n"))
-	env := smtp.Envelope{From: mailbox, To: []string{"friend@example.test"}}
-	_, err := clients[3].Send(t.Context(), env, msg)
-	if code, enhanced, advice := refusal(err); code != 432 || enhanced != "4.3.2" || !strings.Contains(advice, "at most three") {
-		t.Errorf("fourth connection: %v", err)
-	}
-	clients[0].Close()
-	if err := waitConnections(t, srv, 3); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := clients[3].Send(t.Context(), env, msg); err != nil {
-		t.Errorf("third connection: %v", err)
-	}
-}
-
-// waitConnections waits until the server has no more than n open connections.
-func waitConnections(t *testing.T, srv *mock.Server, n int) error {
-	t.Helper()
-	for {
-		open := 0
-		for _, s := range srv.Sessions() {
-			if s.Open {
-				open++
+	synctest.Test(t, func(t *testing.T) {
+		srv, a := microsoft.open(t, nil)
+		cfg := microsoft.client(srv, tokenOf(a, mailbox))
+		var clients []*smtp.Client
+		for range 4 {
+			c, err := smtp.Dial(t.Context(), cfg)
+			if err != nil {
+				t.Fatal(err)
 			}
+			defer c.Close()
+			clients = append(clients, c)
 		}
-		if open <= n {
-			return nil
+		msg := smtp.Bytes([]byte("Subject: x\r\n\r\nx\r\n"))
+		env := smtp.Envelope{From: mailbox, To: []string{"friend@example.test"}}
+		_, err := clients[3].Send(t.Context(), env, msg)
+		if code, enhanced, advice := refusal(err); code != 432 || enhanced != "4.3.2" || !strings.Contains(advice, "at most three") {
+			t.Errorf("fourth connection: %v", err)
 		}
-		if err := t.Context().Err(); err != nil {
-			return err
+		clients[0].Close()
+		synctest.Wait() // the server has seen the end
+		if _, err := clients[3].Send(t.Context(), env, msg); err != nil {
+			t.Errorf("third connection: %v", err)
 		}
-	}
+	})
 }
 
 func TestLimitsInTime(t *testing.T) {

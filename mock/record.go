@@ -95,15 +95,28 @@ func (r *record) command(verb, line string) {
 	})
 }
 
-// answered notes the reply to the latest command, in the given round trip.
+// answered notes the reply to the latest command, in the given round trip. A code
+// of 0 is no reply.
 func (r *record) answered(code int, enhanced string, trip int) {
 	r.update(func(s *Session) {
+		if code == 0 {
+			trip = 0
+		}
 		if r.listed {
 			c := &s.Commands[len(s.Commands)-1]
 			c.Code, c.Enhanced, c.RoundTrip = code, enhanced, trip
 		}
 		if r.verb != "QUIT" {
-			s.RoundTrips = trip
+			s.RoundTrips = max(s.RoundTrips, trip)
+		}
+	})
+}
+
+// wrote notes how many round trips there were when octets had been written.
+func (r *record) wrote(trips int) {
+	r.update(func(s *Session) {
+		if r.verb != "QUIT" {
+			s.RoundTrips = max(s.RoundTrips, trips)
 		}
 	})
 }
@@ -111,7 +124,7 @@ func (r *record) answered(code int, enhanced string, trip int) {
 // auth notes how an AUTH command ended.
 func (r *record) auth(mechanism, user string, code int) {
 	r.update(func(s *Session) {
-		if len(s.Auths) < maxRecorded {
+		if len(s.Auths) < maxRecorded && r.room(mechanism+user) {
 			s.Auths = append(s.Auths, Auth{mechanism, user, code})
 		}
 	})
@@ -121,7 +134,7 @@ func (r *record) violation(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	r.line(FromMock, "violation: "+text)
 	r.update(func(s *Session) {
-		if len(s.Violations) < maxRecorded {
+		if len(s.Violations) < maxRecorded && r.room(text) {
 			s.Violations = append(s.Violations, text)
 		}
 	})

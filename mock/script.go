@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Tolerance is what a script lets pass. Zero lets nothing pass. What is never
-// let pass is a client that says something else than a step expects.
+// Tolerance is what a test lets pass at its end. Zero lets nothing pass. What is
+// never let pass is a client that says something else than a step expects.
 type Tolerance int
 
 const (
@@ -20,14 +20,19 @@ const (
 	// SurpriseConnections closes connections that no script is for, and says
 	// nothing of it.
 	SurpriseConnections
+	// UnreachedFaults lets a server without a script end although some of its
+	// faults never happened.
+	UnreachedFaults
 )
+
+const allTolerances = UnplayedSteps | UnreadOctets | SurpriseConnections | UnreachedFaults
 
 func (t Tolerance) has(what Tolerance) bool { return t&what != 0 }
 
 const (
 	// scriptGrace is how long Close waits for scripts that are under way, and
 	// restGrace for clients whose script is over to end the connection.
-	scriptGrace = time.Second
+	scriptGrace = 5 * time.Second
 	restGrace   = 50 * time.Millisecond
 )
 
@@ -68,10 +73,16 @@ func newScript(s Step, tolerate Tolerance) *script {
 // checkScript returns what is wrong with Options.Script and its company.
 func (o *Options) checkScript() error {
 	if o.Script == nil {
-		if o.Tolerate != 0 {
-			return errors.New("mock: Options.Tolerate without Options.Script")
+		if o.Tolerate&^UnreachedFaults != 0 {
+			return errors.New("mock: Options.Tolerate without Options.Script; only UnreachedFaults is for a server that behaves")
 		}
 		return nil
+	}
+	if o.Tolerate&^allTolerances != 0 {
+		return errors.New("mock: unknown Options.Tolerate")
+	}
+	if o.Tolerate.has(UnreachedFaults) {
+		return errors.New("mock: Options.Tolerate has UnreachedFaults, and a script has no faults")
 	}
 	if len(o.Faults) > 0 {
 		return errors.New("mock: Options.Script together with Faults; write what goes wrong into the script")

@@ -31,7 +31,8 @@ type player struct {
 	rests    bool
 
 	challenged bool   // the server's last word was 334
-	mechanism  string // of the latest AUTH
+	mechanism  string // of the latest AUTH, if it is one that is known
+	veil       bool   // the next line of the client may hold a value
 }
 
 // A hold says whether replies are held back.
@@ -88,6 +89,7 @@ func (p *player) run() *ScriptError {
 }
 
 func (p *player) failure(m *mismatch, missing []*node) *ScriptError {
+	p.recordUnread()
 	e := &ScriptError{
 		Session: p.id, Steps: len(p.plot.leaves), Reason: m.reason,
 		Transcript: tail(p.rec.snapshot().Transcript), NeverReached: describe(missing),
@@ -102,6 +104,14 @@ func (p *player) failure(m *mismatch, missing []*node) *ScriptError {
 	e.Step, e.Pos, e.Name = at.first(), at.pos, at.name
 	e.NeverReached = describe(slices.DeleteFunc(missing, func(n *node) bool { return n == at }))
 	return e
+}
+
+// recordUnread puts the line that the script stopped at into the transcript.
+func (p *player) recordUnread() {
+	waiting, _ := p.in.Peek(p.in.Buffered()) // never more than there is
+	if line, _, found := bytes.Cut(waiting, []byte("\r\n")); found {
+		p.rec.line(FromClient, p.transcribe(string(line)))
+	}
 }
 
 // first returns the number of a step's first leaf, 0 if it has none.
@@ -146,6 +156,7 @@ func (p *player) play(n *node) error {
 		return nil
 	}
 	p.current = n
+	p.veil = p.veil || n.veiled
 	if p.over {
 		return &mismatch{reason: p.whyOver(), final: true, ended: p.script.tolerate.has(UnplayedSteps)}
 	}
@@ -280,14 +291,19 @@ func (p *player) nothing(err error, waiting []byte) error {
 func (p *player) take(line string) {
 	text := p.transcribe(line)
 	p.rec.command(verbOf(line), text)
+	if strings.ContainsAny(line, "\r\n") {
+		p.violation("bare CR or LF in a command (RFC 5321, Section 2.3.8)")
+	}
 	if name, argument, _ := strings.Cut(line, " "); strings.EqualFold(name, "AUTH") {
-		p.tried = true
-		p.mechanism, _, _ = strings.Cut(argument, " ")
+		name, _, _ = strings.Cut(argument, " ")
+		m, _ := p.srv.opts.Registry.Lookup(name)
+		p.mechanism = m.Name // "" if it is none: it may be a secret in the wrong place
 	}
 	_, _ = p.in.Discard(len(line) + 2) // it is there
 	p.progress++
-	p.challenged = false
+	p.challenged, p.veil = false, false
 	p.batch++
+	p.octets += len(line) + len("\r\n")
 	p.grouped = true
 	if p.group == holdNext {
 		p.group = holding

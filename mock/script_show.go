@@ -34,12 +34,10 @@ func (p *player) transcribe(line string) string {
 	switch {
 	case p.challenged:
 		return legibleResponse([]byte(line))
-	case c.name == "AUTH":
-		return p.legibleAuth(line)
-	case p.mayBeSecret(&c):
-		return redacted(len(line))
+	case p.veil && c.name != "AUTH":
+		return veiledLine(line)
 	}
-	return legible([]byte(line))
+	return p.legibleCommand(&c)
 }
 
 // show returns a line for an error. What belongs to AUTH is decoded, so that two
@@ -51,10 +49,10 @@ func (p *player) show(line string) string {
 		return showBase64(p.mechanism, line)
 	case c.name == "AUTH":
 		return p.showAuth(line)
-	case p.mayBeSecret(&c):
-		return redacted(len(line))
+	case p.veil:
+		return veiledLine(line)
 	}
-	return legible([]byte(line))
+	return p.legibleCommand(&c)
 }
 
 func (p *player) showAuth(line string) string {
@@ -62,7 +60,7 @@ func (p *player) showAuth(line string) string {
 	name, initial, found := strings.Cut(argument, " ")
 	_, known := p.srv.opts.Registry.Lookup(name)
 	switch {
-	case !known && name != "" && !strings.EqualFold(name, p.mechanism):
+	case !known && !strings.EqualFold(name, p.mechanism):
 		return "AUTH " + redacted(len(argument))
 	case !found:
 		return "AUTH " + name
@@ -157,7 +155,7 @@ const maxDiff = 64 << 10
 // diff says how two texts differ, as they are shown.
 func diff(want, got string) string {
 	if want == got {
-		return fmt.Sprintf("what differs is redacted; both are %s", want)
+		return fmt.Sprintf("in what is redacted; both are %s", want)
 	}
 	if max(len(want), len(got)) <= maxDiff {
 		return "(-want +got):\n" + cmp.Diff(want, got)

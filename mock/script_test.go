@@ -114,7 +114,7 @@ func TestSteps(t *testing.T) {
 		"matcher panics":  {mock.ExpectData(mock.That(func([]byte) error { panic("x") })), "DATA\r\n.\r\n", "panic"},
 		"close":           {mock.Seq(mock.Reply(421, "4.3.2", "busy"), mock.Drop()), "", ""},
 		"after close":     {mock.Seq(mock.Drop(), mock.Expect("A")), "", "connection is over"},
-		"unread":          {mock.Expect("A"), "A\r\nB\r\n", "3 octets that no step reads, beginning with B"},
+		"unread":          {mock.Expect("A"), "A\r\nB\r\n", "3 octets that no step reads, beginning with <redacted 1 octets>"},
 		"left early":      {mock.Seq(mock.Expect("A"), mock.Expect("B")), "A\r\n", "the client has ended the connection"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -173,36 +173,38 @@ func TestScriptOctets(t *testing.T) {
 
 // TestScriptReport looks at each part of a report.
 func TestScriptReport(t *testing.T) {
-	good := b64("user=you@example.test\x01auth=Bearer w4nted\x01\x01")
-	_, _, here, _ := runtime.Caller(0)
-	err := run(t, scripted(
-		mock.Hello("AUTH XOAUTH2"),
-		mock.ExpectAuth("XOAUTH2", mock.Bearer("me@example.test", "s3cret")),
-		mock.Reply(535, "5.7.8", "no"),
-		mock.Optional(mock.Expect("NOOP")),
-		mock.Bye(),
-	), say("EHLO client.test\r\nAUTH XOAUTH2 "+good+"\r\n"))
-	e := wantScriptError(t, err,
-		"mock: session 1: step 4 of 9 (script_test.go:", ") Expect AUTH XOAUTH2: (-want +got):",
-		"\n- \t\"me\",", "\n+ \t\"you\",", "auth=Bearer <redacted 6 octets>",
-		"\nlast lines:\n  +0.000s S: 220 mock.test ESMTP\n", "C: EHLO client.test", "C: AUTH XOAUTH2 <redacted",
-		"\nnever reached:\n  5 Reply 535 ("+fmt.Sprintf("script_test.go:%d", here+4)+")", "  7 Expect QUIT (", "  8 Send 221 2.0.0 Bye (")
-	for _, secret := range []string{"w4nted", "s3cret", good, b64("w4nted")} {
-		if strings.Contains(fmt.Sprintf("%v %+v", e, e), secret) {
-			t.Errorf("%q is in the report:\n%v", secret, e)
+	synctest.Test(t, func(t *testing.T) {
+		good := b64("user=you@example.test\x01auth=Bearer w4nted\x01\x01")
+		_, _, here, _ := runtime.Caller(0)
+		err := run(t, scripted(
+			mock.Hello("AUTH XOAUTH2"),
+			mock.ExpectAuth("XOAUTH2", mock.Bearer("me@example.test", "s3cret")),
+			mock.Reply(535, "5.7.8", "no"),
+			mock.Optional(mock.Expect("NOOP")),
+			mock.Bye(),
+		), say("EHLO client.test\r\nAUTH XOAUTH2 "+good+"\r\n"))
+		e := wantScriptError(t, err,
+			"mock: session 1: step 4 of 9 (script_test.go:", "Expect AUTH XOAUTH2: octets differ (-want +got):",
+			"\n- \t\"me\",", "\n+ \t\"you\",", "auth=Bearer <redacted 6 octets>",
+			"\nlast lines:\n  +0.000s S: 220 mock.test ESMTP\n", "C: EHLO client.test", "C: AUTH XOAUTH2 <redacted",
+			"\nnever reached:\n  5 Reply 535 ("+fmt.Sprintf("script_test.go:%d", here+4)+")", "  7 Expect QUIT (", "  8 Send 221 2.0.0 Bye (")
+		for _, secret := range []string{"w4nted", "s3cret", good, b64("w4nted")} {
+			if strings.Contains(fmt.Sprintf("%v %+v", e, e), secret) {
+				t.Errorf("%q is in the report:\n%v", secret, e)
+			}
 		}
-	}
-	if strings.Contains(err.Error(), "Expect NOOP") {
-		t.Errorf("an optional step is called missing:\n%v", err)
-	}
-	if e.Session != 1 || e.Step != 4 || e.Steps != 9 {
-		t.Errorf("session %d, step %d of %d", e.Session, e.Step, e.Steps)
-	}
+		if strings.Contains(err.Error(), "Expect NOOP") {
+			t.Errorf("an optional step is called missing:\n%v", err)
+		}
+		if e.Session != 1 || e.Step != 4 || e.Steps != 9 {
+			t.Errorf("session %d, step %d of %d", e.Session, e.Step, e.Steps)
+		}
+	})
 }
 
 func TestScriptReportsSecretsThatDiffer(t *testing.T) {
 	err := run(t, scripted(mock.ExpectAuth("PLAIN", mock.Plain("u", "right"))), say("AUTH PLAIN "+b64("\x00u\x00wrong")+"\r\n"))
-	wantScriptError(t, err, "what differs is redacted; both are ^@u^@<redacted 5 octets>")
+	wantScriptError(t, err, "octets differ in what is redacted; both are ^@u^@<redacted 5 octets>")
 	err = run(t, scripted(mock.Expect("AUTH PLAIN "+b64("\x00u\x00right"))), say("AUTH PLAIN "+b64("\x00v\x00wrong")+"\r\n"))
 	e := wantScriptError(t, err, "AUTH PLAIN b64(^@", "^@<redacted 5 octets>)")
 	if s := fmt.Sprintf("%+v", e); strings.Contains(s, "right") || strings.Contains(s, "wrong") {
@@ -361,8 +363,30 @@ func TestScriptOptions(t *testing.T) {
 		"tolerate":    {mock.Options{Tolerate: mock.UnreadOctets}, "Tolerate without Options.Script"},
 		"nil step":    {mock.Options{Script: mock.Seq(step, nil)}, "nil step"},
 		"zero action": {mock.Options{Script: mock.Seq(mock.Action{})}, "zero Action"},
+		"bad action":  {mock.Options{Script: mock.Reply(42, "", "x")}, "a reply code is a number from 200 to 599"},
+		"a manner":    {mock.Options{Script: mock.Drip(1, 1)}, "write All(Drip(...), Reply(...))"},
+		"waived":      {mock.Options{Script: step, Tolerate: mock.UnreachedFaults}, "a script has no faults"},
 		"inner Conns": {mock.Options{Script: mock.Seq(mock.Conns(step))}, "script_test.go:"},
 		"no file":     {mock.Options{Script: mock.DialogueFile("testdata/none.smtp")}, "none.smtp"},
+		"CRLF":        {mock.Options{Script: mock.Expect("QUIT\r\n")}, "script_test.go:"},
+		"CRLF, said":  {mock.Options{Script: mock.Send("250 x\r\n")}, "CR or LF within a line; Send says lines without their CRLF"},
+		"LF, like":    {mock.Options{Script: mock.ExpectLike("*\n")}, "CR or LF within a line"},
+		"times":       {mock.Options{Script: mock.Times(3, 1, step)}, "Times: at least 3 times and at most 1"},
+		"times, < 0":  {mock.Options{Script: mock.Times(-1, 1, step)}, "Times: a number is negative"},
+		"times, ever": {mock.Options{Script: mock.Times(0, 0, mock.NoReply())}, "Times without a maximum would never end"},
+		"ever, parts": {mock.Options{Script: mock.Times(0, 0, mock.Seq(mock.Send("250 x"), mock.Optional(step)))}, "Times without a maximum would never end"},
+		"ever, one":   {mock.Options{Script: mock.Times(0, 0, mock.OneOf(step, mock.NoReply()))}, "Times without a maximum would never end"},
+		"ever, looks": {mock.Options{Script: mock.Times(0, 0, mock.ExpectNothing())}, "Times without a maximum would never end"},
+		"no time":     {mock.Options{Script: mock.Within(-1, step)}, "Within: -1ns is no time to wait"},
+		"no choice":   {mock.Options{Script: mock.OneOf()}, "OneOf of no step"},
+		"no Seq":      {mock.Options{Script: mock.Seq(step, mock.Seq())}, "Seq of no step"},
+		"no SkipTo":   {mock.Options{Script: mock.SkipTo()}, "SkipTo of no step"},
+		"no Conns":    {mock.Options{Script: mock.Conns()}, "Conns of no step"},
+		"handshake":   {mock.Options{Script: mock.FailHandshake()}, "FailHandshake is for a fault at TLS, and no step"},
+		"inject":      {mock.Options{Script: mock.InjectAfter220(nil)}, "InjectAfter220 is for a fault at STARTTLS, and no step"},
+		"delay":       {mock.Options{Script: mock.Delay(-1)}, "a delay is negative"},
+		"tolerance":   {mock.Options{Script: step, Tolerate: 99}, "unknown Options.Tolerate"},
+		"mock: twice": {mock.Options{Script: mock.DialogueFile("testdata/none.smtp")}, "mock: Options.Script: script_test.go:"},
 		"too many":    {mock.Options{Script: nest(step, 40)}, "more than 10000 steps"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -371,11 +395,29 @@ func TestScriptOptions(t *testing.T) {
 				srv.Close()
 				t.Fatal("no error")
 			}
-			if !strings.Contains(err.Error(), test.want) {
+			if !strings.Contains(err.Error(), test.want) || strings.Count(err.Error(), "mock: ") != 1 {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 		})
 	}
+}
+
+// TestEndlessScriptCloses: a step that is played for ever does not outlive the
+// server.
+func TestEndlessScriptCloses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv, err := mock.New(scripted(mock.Times(0, 1<<62, mock.Delay(time.Second))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := srv.Dial(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		synctest.Wait()
+		srv.Close()
+	})
 }
 
 // nest doubles a step again and again.

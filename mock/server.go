@@ -9,18 +9,20 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // A Server is a submission server (RFC 6409) that records all it is told. It is
 // safe for concurrent use, and each connection is served in parallel.
 type Server struct {
-	opts     Options
+	opts     *Options // behind a pointer, so that nobody prints its passwords
 	listener listener
 	cert     tls.Certificate
 	journal  journal
 	script   *script // nil: it behaves
 	usage    usage
+	reached  []atomic.Bool // of opts.Faults, those that happened
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -29,7 +31,8 @@ type Server struct {
 	mu     sync.Mutex
 	closed bool
 	conns  map[net.Conn]struct{}
-	left   chan struct{} // closed when a connection has ended
+	coming int           // connections in memory that were dialled and are not in conns yet
+	moved  chan struct{} // closed when a connection begins or ends, or a fault first happens
 }
 
 // A TB is what [Start] and [StartAuthority] need of a testing.TB.
@@ -41,7 +44,10 @@ type TB interface {
 }
 
 // Start returns a running server for a test. It ends with the test, and if the
-// test fails, the transcript is logged.
+// test fails, the transcript is logged. The test fails if a script was not
+// followed or a fault never happened, and with Options.Strict for violations of
+// the protocol. A server that behaves takes any number of connections; octets
+// behind QUIT are a violation.
 func Start(t TB, o Options) *Server {
 	t.Helper()
 	s, err := New(o)
@@ -50,8 +56,10 @@ func Start(t TB, o Options) *Server {
 	}
 	t.Cleanup(func() {
 		t.Helper()
+		s.awaitFaults()
 		s.Close() // closing a listener that nobody has closed does not fail
 		s.script.report(t)
+		s.reportFaults(t)
 		s.journal.report(t, s.opts.Strict)
 	})
 	return s
@@ -70,7 +78,7 @@ func giveUp(t TB, err error) {
 
 // New returns a running server. Its caller closes it.
 func New(o Options) (*Server, error) {
-	o, err := o.withDefaults()
+	o, err := o.clone().withDefaults()
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +90,8 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{opts: o, listener: l, cert: cert, conns: make(map[net.Conn]struct{}), left: make(chan struct{})}
+	s := &Server{opts: &o, listener: l, cert: cert, conns: make(map[net.Conn]struct{}), moved: make(chan struct{})}
+	s.reached = make([]atomic.Bool, len(o.Faults))
 	s.journal.init()
 	s.journal.onLine = o.OnLine
 	s.script = newScript(o.Script, o.Tolerate)
@@ -153,10 +162,15 @@ func (s *Server) pause() bool {
 func (s *Server) track(conn net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.opts.Network == InMemory {
+		s.coming--
+	}
 	if s.closed {
+		s.stir()
 		return false
 	}
 	s.conns[conn] = struct{}{}
+	s.stir()
 	return true
 }
 
@@ -165,8 +179,13 @@ func (s *Server) untrack(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, conn)
-	close(s.left)
-	s.left = make(chan struct{})
+	s.stir()
+}
+
+// stir wakes those who wait for a change. The caller holds the lock.
+func (s *Server) stir() {
+	close(s.moved)
+	s.moved = make(chan struct{})
 }
 
 // Addr is where the server listens, as host:port. Of an in-memory server it is
@@ -185,7 +204,24 @@ func (s *Server) URL() string {
 // signature of a net.Dialer's DialContext, so that a client can be led here
 // while it believes to talk to the addr that it verifies.
 func (s *Server) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	return s.listener.dial(ctx)
+	s.expect(+1)
+	conn, err := s.listener.dial(ctx)
+	if err != nil {
+		s.expect(-1)
+	}
+	return conn, err
+}
+
+// expect counts the connections in memory that are on their way, so that nobody
+// takes the server for idle before it has noticed one.
+func (s *Server) expect(n int) {
+	if s.opts.Network != InMemory {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.coming += n
+	s.stir()
 }
 
 // TLSConfig returns a new configuration for clients that dial Addr: it trusts

@@ -9,10 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"slices"
 	"time"
-
-	"github.com/seed-55a66e92/postern/sasl"
 )
 
 // A session is the server's part in one connection. It belongs to one goroutine;
@@ -32,16 +29,23 @@ type session struct {
 	grouped  bool               // the latest command may stand within a group
 	occurred map[string]int     // faults count by these
 	dice     map[int]*rand.Rand // of faults that happen by chance
-	pace     *pace              // how the present answer is sent; nil: at once
+	pace     *pace              // how the present answer is sent; nil: as all are
+	octets   int                // of the commands answered since out was empty
 	over     bool               // the connection is to be closed
 	last     int                // code of the latest reply, 0 if a fault sent none
+
+	fragments *pace // how all answers are sent; nil: at once
 
 	turnedAway bool   // the greeting was 554
 	hello      string // argument of EHLO or HELO; "" before
 	extended   bool   // it was EHLO
-	tried      bool   // there was an AUTH command
 	signedIn   signIn
 	tx         *transaction
+	told       []string  // the lines of the reply to EHLO, without the first
+	misled     bool      // a fault has said something else there
+	mailed     bool      // a MAIL command began a transaction, or tried to,
+	addressed  bool      // and an RCPT command came
+	mails      int       // MAIL commands
 	accepted   int       // messages
 	account    string    // that counts this connection, "" for none
 	began      time.Time // when the client connected
@@ -64,6 +68,9 @@ const (
 	// TLS may have cut them into records.
 	lineGrace  = 200 * time.Millisecond
 	groupGrace = 5 * time.Millisecond
+	// wholeGroup is the longest group, in octets, that TLS and the network carry
+	// in one piece. The rest of a longer one is given lineGrace.
+	wholeGroup = 1000
 )
 
 func newSession(srv *Server, conn net.Conn) *session {
@@ -73,6 +80,7 @@ func newSession(srv *Server, conn net.Conn) *session {
 		srv: srv, id: rec.session.ID, rec: rec,
 		raw: raw, conn: raw, in: bufio.NewReaderSize(raw, readBuffer),
 		occurred: make(map[string]int), began: time.Now(),
+		fragments: srv.opts.Fragments.pace(rec.session.ID),
 	}
 }
 
@@ -186,7 +194,7 @@ func (s *session) legibleReply(line []byte) string {
 
 // flush sends what is queued.
 func (s *session) flush() {
-	s.batch = 0
+	s.batch, s.octets = 0, 0
 	if s.out.Len() == 0 {
 		return
 	}
@@ -200,12 +208,21 @@ func (s *session) flush() {
 	}
 }
 
-// write sends octets at once, at the pace of the present answer.
+// write sends octets at once, at the pace of the present answer or of all.
 func (s *session) write(octets []byte) error {
+	if s.pace != nil {
+		return s.writeAt(s.pace, octets)
+	}
+	return s.writeAt(s.fragments, octets)
+}
+
+func (s *session) writeAt(p *pace, octets []byte) error {
 	if limit := s.srv.opts.IdleLimit; limit > 0 {
 		s.conn.SetWriteDeadline(time.Now().Add(limit))
 	}
-	return s.pace.write(s.srv.ctx, s.conn, octets)
+	err := p.write(s.srv.ctx, s.conn, octets)
+	s.rec.wrote(s.raw.count())
+	return err
 }
 
 // closeWrite ends the direction to the client.
@@ -239,6 +256,8 @@ func (s *session) settle() {
 	switch {
 	case s.in.Buffered() > 0:
 		s.await(lineGrace)
+	case s.grouped && s.batch > 1 && s.octets > wholeGroup:
+		s.await(lineGrace)
 	case s.grouped && s.batch > 1:
 		s.await(groupGrace)
 	}
@@ -266,22 +285,3 @@ func (s *session) buffered() bool {
 
 // violation records that the client broke the protocol.
 func (s *session) violation(format string, args ...any) { s.rec.violation(format, args...) }
-
-// saslConn is the connection as mechanisms see it. It names no host and port:
-// the server cannot know what the client dialled.
-func (s *session) saslConn() *sasl.Conn {
-	c := &sasl.Conn{Service: "smtp", TLS: s.tls}
-	c.ClientCert = s.tls != nil && len(s.tls.VerifiedChains) > 0
-	for _, m := range s.mechanisms() {
-		c.Offered = append(c.Offered, m.Name)
-	}
-	return c
-}
-
-// mechanisms returns those offered in the present state.
-func (s *session) mechanisms() []sasl.Mechanism {
-	if !s.srv.opts.has("AUTH") || s.tls == nil && !s.srv.opts.InsecureAuth {
-		return nil
-	}
-	return slices.Clone(s.srv.opts.offered())
-}

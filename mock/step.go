@@ -1,9 +1,11 @@
 package mock
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -13,7 +15,8 @@ import (
 // servers at once.
 //
 // An [Action] is a step too: [Reply], [Raw], [Delay], [Stall], [Drop] and
-// [Reset] do in a script what they do in a [Fault].
+// [Reset] do in a script what they do in a [Fault]. A manner, such as [Drip], is
+// one of something: All(Drip(1, time.Second), Reply(250, "", "ok")).
 type Step interface {
 	// String says what the step does, without secrets.
 	String() string
@@ -34,6 +37,10 @@ type step struct {
 	conns    bool  // the kids are one for each connection
 	acts     bool  // it wants nothing of the client
 	noTLS    bool  // it wants the handshake to fail
+	endless  bool  // it plays its kid as often as it fits
+	choice   bool  // it plays one of its kids
+	mute     bool  // it takes nothing of the client, though it looks
+	veiled   bool  // the client's line may hold a value that the dialogue was given
 }
 
 func (s *step) step() *step { return s }
@@ -42,12 +49,25 @@ func (s *step) String() string { return s.name }
 
 // step makes an action a step.
 func (a Action) step() *step {
-	return &step{pos: a.pos, name: a.String(), acts: true, play: func(p *player, _ *node) error {
+	return &step{pos: a.pos, name: a.String(), acts: true, err: a.unfit(), play: func(p *player, _ *node) error {
 		p.said(a.code)
 		p.rest() // if it is the last, Close need not wait for it
 		p.perform([]Action{a})
 		return nil
 	}}
+}
+
+// unfit returns why an action is no step.
+func (a Action) unfit() error {
+	switch {
+	case a.wrong != "":
+		return errors.New(a.wrong)
+	case a.only != "":
+		return fmt.Errorf("%s is for a fault at %s, and no step; in a script, Raw sends what it sends", a.name, a.only)
+	case a.run == nil:
+		return fmt.Errorf("%s is how something is sent; write All(%s(...), Reply(...))", a.name, a.name)
+	}
+	return nil
 }
 
 // String names the action, and the code of the reply that it begins with.
@@ -165,6 +185,21 @@ func (n *node) rewind() {
 	}
 }
 
+// reads reports whether a step, each time that it is played to its end, takes
+// something of the client.
+func reads(s Step) bool {
+	at := s.step()
+	switch {
+	case at.optional || at.mute:
+		return false
+	case at.kids == nil:
+		return !at.acts
+	case at.choice:
+		return !slices.ContainsFunc(at.kids, func(kid Step) bool { return !reads(kid) })
+	}
+	return slices.ContainsFunc(at.kids, reads)
+}
+
 // checkStep returns what is wrong with a script, and how many steps it has.
 func checkStep(s Step, outermost bool, room int) (int, error) {
 	if s == nil {
@@ -179,6 +214,12 @@ func checkStep(s Step, outermost bool, room int) (int, error) {
 	}
 	if at.err != nil {
 		return 0, fmt.Errorf("%s: %w", at.pos, at.err)
+	}
+	if at.kids != nil && len(at.kids) == 0 {
+		return 0, fmt.Errorf("%s: %s of no step", at.pos, at.name)
+	}
+	if at.endless && !reads(s) {
+		return 0, fmt.Errorf("%s: %s without a maximum would never end: its step reads nothing of the client", at.pos, at.name)
 	}
 	count := 1
 	for _, kid := range at.kids {

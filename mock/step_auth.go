@@ -40,6 +40,7 @@ func ExpectAuth(mechanism string, initial ...Matcher) Step {
 			return differs("want AUTH %s, got %s", mechanism, p.show(line))
 		}
 		p.take(line)
+		p.mechanism = mechanism
 		if !inline {
 			p.say(challenge(""))
 			return p.response(initial)

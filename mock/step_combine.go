@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -22,7 +23,7 @@ func playAll(p *player, n *node) error {
 // at how a step begins and not further. A step that begins with the server's
 // words always fits.
 func OneOf(steps ...Step) Step {
-	return group("OneOf", steps, func(p *player, n *node) error {
+	s := group("OneOf", steps, func(p *player, n *node) error {
 		chosen, err := p.playFirst(n, n.kids)
 		if err != nil {
 			return err
@@ -34,6 +35,8 @@ func OneOf(steps ...Step) Step {
 		}
 		return nil
 	})
+	s.choice = true
+	return s
 }
 
 // AnyOrder plays all the steps, each when the client's next line fits it.
@@ -92,6 +95,9 @@ func Optional(steps ...Step) Step {
 func Times(minimum, maximum int, s Step) Step {
 	times := group("Times", []Step{s}, func(p *player, n *node) error {
 		for i := 0; maximum <= 0 || i < maximum; i++ {
+			if p.srv.ctx.Err() != nil {
+				return &mismatch{reason: "still playing when the server was closed", final: true, ended: true}
+			}
 			before := p.progress
 			n.rewind()
 			fits, err := p.try(n.kids[0])
@@ -109,6 +115,13 @@ func Times(minimum, maximum int, s Step) Step {
 		return nil
 	})
 	times.optional = minimum <= 0
+	times.endless = maximum <= 0
+	switch {
+	case minimum < 0 || maximum < 0:
+		times.err = errors.New("Times: a number is negative")
+	case maximum > 0 && maximum < minimum:
+		times.err = fmt.Errorf("Times: at least %d times and at most %d", minimum, maximum)
+	}
 	return times
 }
 
@@ -126,11 +139,15 @@ func Group(steps ...Step) Step {
 // Within plays steps that wait for the client so long, each. Others wait a
 // minute.
 func Within(patience time.Duration, steps ...Step) Step {
-	return group("Within", steps, func(p *player, n *node) error {
+	s := group("Within", steps, func(p *player, n *node) error {
 		defer func(before time.Duration) { p.patience = before }(p.patience)
 		p.patience = patience
 		return playAll(p, n)
 	})
+	if patience <= 0 {
+		s.err = fmt.Errorf("Within: %v is no time to wait", patience)
+	}
+	return s
 }
 
 // SkipTo takes lines of the client and does not answer them, until one fits the

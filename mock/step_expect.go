@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -9,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 // Send says lines, each with CRLF behind it. They are on their way when the
@@ -26,32 +27,63 @@ func Send(lines ...string) Step {
 		return nil
 	})
 	s.acts = true
+	for _, line := range lines {
+		s.err = cmp.Or(s.err, checkLine(line, "Send says"))
+	}
 	return s
+}
+
+// sendAs is Send for a line that shows as another one: values of a dialogue are
+// in it.
+func sendAs(line, shown string) *step {
+	s := leaf("Send "+(&session{}).legibleReply([]byte(shown+"\r\n")), func(p *player) error {
+		p.said(codeOf(line))
+		p.out.WriteString(line + "\r\n")
+		p.rec.line(FromServer, p.legibleReply([]byte(shown+"\r\n")))
+		return nil
+	})
+	s.acts = true
+	return s
+}
+
+// checkLine refuses what is no line.
+func checkLine(line, does string) error {
+	if strings.ContainsAny(line, "\r\n") {
+		return fmt.Errorf("CR or LF within a line; %s lines without their CRLF", does)
+	}
+	return nil
 }
 
 // Expect wants a line, octet for octet. The line has no CRLF; the client's has.
 func Expect(line string) Step {
-	return expectLine(line, "Expect", func(got string) bool { return got == line })
+	return expectLine(line, line, "Expect", func(got string) bool { return got == line })
 }
 
 // ExpectLike wants a line that fits a pattern; see [Like].
 func ExpectLike(pattern string) Step {
-	return expectLine(pattern, "Expect like", newGlob(pattern).match)
+	return expectLine(pattern, pattern, "Expect like", newGlob(pattern).match)
 }
 
-func expectLine(want, name string, match func(string) bool) *step {
-	name += " " + briefly(want)
-	return leaf(name, func(p *player) error {
+// expectLine wants a line that matches. If it shows as another one, values of a
+// dialogue are in it.
+func expectLine(want, shown, name string, match func(string) bool) *step {
+	veiled := want != shown
+	s := leaf(name+" "+briefly(shown), func(p *player) error {
 		got, err := p.peek()
 		switch {
 		case err != nil:
 			return err
-		case !match(got):
-			return differs("line differs %s", diff(p.show(want), p.show(got)))
+		case match(got):
+			p.take(got)
+			return nil
+		case veiled:
+			return differs("line differs %s", diff(briefly(shown), p.show(got)))
 		}
-		p.take(got)
-		return nil
+		return differs("line differs %s", diff(p.show(want), p.show(got)))
 	})
+	s.veiled = veiled
+	s.err = checkLine(want, "the client's are compared as")
+	return s
 }
 
 // briefly returns a line for the name of a step. It keeps quiet of what may be
@@ -123,6 +155,9 @@ func viewCommand(line string) (commandView, error) {
 }
 
 func (want commandView) compare(p *player, line string) error {
+	if strings.ContainsAny(line, "\r\n") {
+		return differs("bare CR or LF in %s", p.show(line))
+	}
 	if p.challenged || verbOf(line) == "" || strings.EqualFold(verbOf(line), "AUTH") && want.Verb != "AUTH" {
 		return differs("want %s, got %s", want.Verb, p.show(line))
 	}
@@ -134,13 +169,16 @@ func (want commandView) compare(p *player, line string) error {
 		got.Argument = want.Argument
 	}
 	want.Parameters, got.Parameters = alignParameters(want.Parameters, got.Parameters)
-	if cmp.Equal(want, got) {
+	if gocmp.Equal(want, got) {
 		return nil
 	}
 	if got.Verb == "AUTH" {
 		return differs("command differs %s", diff(p.show(want.Verb+" "+want.Argument), p.show(line)))
 	}
-	return differs("command differs (-want +got):\n%s", cmp.Diff(want, got))
+	if shown := p.show(line); shown != line { // some of it may be secret
+		return differs("want %s, got %s", want.Verb, shown)
+	}
+	return differs("command differs (-want +got):\n%s", gocmp.Diff(want, got))
 }
 
 // alignParameters returns both lists in one order, those of got that are as
@@ -197,7 +235,7 @@ func ExpectEOF() Step {
 // that the client says before it waits for the server; otherwise, what is still
 // under way goes unseen here, and meets the next step.
 func ExpectNothing() Step {
-	return leaf("Expect nothing", func(p *player) error {
+	s := leaf("Expect nothing", func(p *player) error {
 		p.flush()
 		p.conn.SetReadDeadline(time.Now().Add(groupGrace))
 		defer p.conn.SetReadDeadline(time.Time{})
@@ -212,4 +250,6 @@ func ExpectNothing() Step {
 		line, _, _ := strings.Cut(string(waiting), "\r\n")
 		return &mismatch{reason: "want nothing, got " + p.show(line), final: true}
 	})
+	s.mute = true
+	return s
 }

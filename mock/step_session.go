@@ -32,12 +32,14 @@ func greet() Step {
 // UpgradeTLS begins TLS, with the certificate that Options.Certificate says. In
 // clear, the client must not have said any more.
 func UpgradeTLS() Step {
-	return leaf("TLS handshake", func(p *player) error {
+	s := leaf("TLS handshake", func(p *player) error {
 		if err := p.inClear(); err != nil {
 			return err
 		}
 		return p.secure()
 	})
+	s.mute = true
+	return s
 }
 
 // ExpectTLSFailure begins TLS and wants the client to refuse it. That is the end
@@ -54,7 +56,7 @@ func ExpectTLSFailure() Step {
 		p.over = true
 		return nil
 	})
-	s.noTLS = true
+	s.noTLS, s.mute = true, true
 	return s
 }
 

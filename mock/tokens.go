@@ -52,34 +52,3 @@ func (e *ReplyError) Error() string {
 
 // Unwrap returns the error of package sasl that the code stands for.
 func (e *ReplyError) Unwrap() error { return sasl.ReplyKind(e.Code) }
-
-// directory returns the accounts for one exchange.
-func (s *Server) directory(mechanism string) sasl.Directory {
-	if s.opts.Directory != nil {
-		return s.opts.Directory
-	}
-	return accounts{&s.opts, mechanism}
-}
-
-// accounts is the directory that Options.Users and Options.Tokens make.
-type accounts struct {
-	opts      *Options
-	mechanism string
-}
-
-// Account implements [sasl.Directory]. With a TokenChecker any name is an
-// account: only the checker knows who has tokens.
-func (a accounts) Account(_ context.Context, username string) (sasl.Account, error) {
-	password, known := a.opts.Users[username]
-	if !known && a.opts.Tokens == nil {
-		return sasl.Account{}, sasl.ErrNoAccount
-	}
-	account := sasl.Account{Password: sasl.NewSecret(password)}
-	account.Token = func(ctx context.Context, token sasl.Secret) error {
-		if a.opts.Tokens == nil {
-			return GenericOAuth.refuse(a.mechanism, unknownToken, GenericOAuth.scope(), "")
-		}
-		return a.opts.Tokens.CheckToken(ctx, TokenCheck{a.mechanism, username, token})
-	}
-	return account, nil
-}

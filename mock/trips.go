@@ -63,6 +63,13 @@ func (c *tripConn) next() int {
 	return c.trips
 }
 
+// count is the number of round trips so far.
+func (c *tripConn) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.trips
+}
+
 func (c *tripConn) stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -3,7 +3,6 @@ package mock_test
 import (
 	"fmt"
 	"io"
-	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -242,16 +241,6 @@ func providerVectors(t *testing.T) []vector {
 		}
 	}
 	return []vector{
-		{"V14", "Authority.RevokeGrant and what TestAuthority shows", insecure(mock.Options{}), greeting2, func(t *testing.T, _ *client, _ *mock.Server) {
-			resp, err := google.HTTPClient().PostForm(google.TokenURL(), url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"none"}, "client_id": {"x"}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer resp.Body.Close()
-			if body, _ := io.ReadAll(resp.Body); !strings.Contains(string(body), "invalid_grant") {
-				t.Errorf("%s", body)
-			}
-		}},
 		{"V36", "Gmail", persona(mock.Gmail(google)), "", signIn("334 ", "")},
 		{"V37", "Microsoft365", persona(mock.Microsoft365(microsoft)), "", signIn("535 5.7.3 ", "")},
 	}
@@ -261,12 +250,8 @@ func providerVectors(t *testing.T) []vector {
 // server needs nothing but its records, or that needs virtual time.
 func elsewhere(id string) string {
 	switch id {
-	case "V15":
-		return "an Authority that rotates refresh tokens"
-	case "V16", "V18":
-		return "an Authority's log of requests"
-	case "V17":
-		return "an Authority in a testing/synctest bubble"
+	case "V14", "V15", "V16", "V17", "V18":
+		return "an Authority: TestTokenVectors"
 	case "V35":
 		return "Stall at each point: TestStallAnywhere"
 	}

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,9 +36,9 @@ one of the troubles that such services have. --fault lets something go wrong:
   after DATA=stall               content is never read
   MAIL=wait 5s then 250 2.1.0 ok the answer to MAIL takes its time
 
-A fault is POINT=ACTION. Points are CONNECT, EHLO, HELO, STARTTLS, AUTH, AUTH/2 (the
-first response within AUTH), MAIL, RCPT, DATA, EOD (the end of content), RSET, NOOP,
-VRFY, HELP and QUIT. /N narrows any but AUTH to its Nth time on a connection, @N to
+A fault is POINT=ACTION. Points are CONNECT, TLS (the handshake), EHLO, HELO,
+STARTTLS, AUTH, AUTH/2 (the first response within AUTH), MAIL, RCPT, DATA, EOD (the
+end of content), BDAT, RSET, NOOP, VRFY, HELP, QUIT and ANY, which is each. /N narrows any but AUTH to its Nth time on a connection, @N to
 the Nth connection; "before" and "after" leave the server's own answer in place.
 Actions are a reply, drop, reset, stall, silence, wait TIME and raw "OCTETS", with
 "then" between them.`
@@ -199,9 +201,25 @@ func (a *app) mock(cmd *cobra.Command, o *mockOptions, options mock.Options) err
 		if known := new(failure); errors.As(err, &known) {
 			return err
 		}
-		return usageError(cmd, nicer(err).Error())
+		return usageError(cmd, o.nicer(err).Error())
 	}
 	return w.run(cmd.Context(), o.store)
+}
+
+// faultPlace matches how package mock names a fault: by its place in Go.
+var faultPlace = regexp.MustCompile(`Options\.Faults\[(\d+)\] \([^)]*\)`)
+
+// nicer names a fault by what was written on the command line.
+func (o *mockOptions) nicer(err error) error {
+	found := faultPlace.FindStringSubmatch(err.Error())
+	if found == nil {
+		return nicer(err)
+	}
+	i, _ := strconv.Atoi(found[1]) // digits
+	if i >= len(o.faults) {
+		return nicer(err)
+	}
+	return nicer(errors.New(strings.Replace(err.Error(), found[0], fmt.Sprintf("--fault %q", o.faults[i]), 1)))
 }
 
 // nicer leaves out what only those who write Go can do anything about.

@@ -204,7 +204,8 @@ func withoutGreeting(cfg smtp.Config, err error) error {
 		addr = cfg.Profile.Addr
 	}
 	silent := errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
-	if !silent || !strings.HasPrefix(err.Error(), "smtp: greeting: ") || strings.HasPrefix(strings.ToLower(addr), "smtps://") {
+	var phase *smtp.PhaseError
+	if !silent || !errors.As(err, &phase) || phase.Phase != smtp.PhaseGreeting || strings.HasPrefix(strings.ToLower(addr), "smtps://") {
 		return err
 	}
 	return &advisedError{err, "no greeting came: if this port has TLS from the start, as 465 has, write smtps:// instead of smtp://"}

@@ -36,7 +36,7 @@ func TestSendCredentials(t *testing.T) {
 			args: func(t *testing.T) []string {
 				return []string{"--password-file", writeFile(t, "password", password+"\r\n")}
 			},
-			mechanism: "PLAIN",
+			mechanism: "SCRAM-SHA-512-PLUS",
 		},
 		"named mechanism": {
 			args: func(t *testing.T) []string {
@@ -176,10 +176,18 @@ to        b@example.com
 to        hidden@example.com
 message   ` + strconv.Itoa(len(sentMessage)) + ` octets
 sign-in   as user@example.com, by --token-command
+          EXTERNAL: no, not offered by the server
           XOAUTH2: first, if the server offers it
           OAUTHBEARER: no, not offered by the server
+          SCRAM-SHA-512-PLUS: no, not offered by the server
+          SCRAM-SHA-256-PLUS: no, not offered by the server
+          SCRAM-SHA-1-PLUS: no, not offered by the server
+          SCRAM-SHA-512: no, not offered by the server
+          SCRAM-SHA-256: no, not offered by the server
+          SCRAM-SHA-1: no, not offered by the server
           PLAIN: no, not offered by the server
           LOGIN: no, no password to sign in with
+          CRAM-MD5: no, not offered by the server
 `
 	if got != (outcome{exitOK, want, ""}) {
 		t.Errorf("got %+v, want %s", got, want)
