@@ -8,14 +8,21 @@ import (
 )
 
 // An Authenticator signs in: it chooses a mechanism, fetches the secret and runs
-// the exchange. Keep one per account and share it among connections: it
-// remembers refused tokens for all of them (see [CoolDown]). It is safe for
-// concurrent use; its fields are not to be changed after the first use, and it
-// is not to be copied then.
+// the exchange. [Password] and [OAuth] make one. Keep one per account and share it
+// among connections: it remembers refused tokens for all of them (see [CoolDown])
+// and the keys of SCRAM, whose derivation takes time. It is safe for concurrent
+// use; its fields are not to be changed after the first use, and it is not to be
+// copied then.
 type Authenticator struct {
-	Registry    *Registry // nil means Default()
+	// Registry holds the mechanisms to choose from. Nil means those of [Default].
+	Registry *Registry
+
+	// Credentials are what there is to sign in with. Zero means nothing, which
+	// suits ANONYMOUS and mechanisms with secrets of their own.
 	Credentials Credentials
-	Policy      Policy
+
+	// Policy narrows the choice. Zero means the safe default.
+	Policy Policy
 
 	refusals refusals
 	renewals renewals
@@ -35,12 +42,15 @@ func (a *Authenticator) registry() *Registry {
 	return a.defaults.registry
 }
 
-// OAuth returns an Authenticator for a user whose access tokens come from g.
+// OAuth returns an Authenticator for a user whose access tokens come from g. They
+// leave by XOAUTH2 or OAUTHBEARER, over verified TLS.
 func OAuth(user string, g TokenGenerator) *Authenticator {
 	return &Authenticator{Credentials: Credentials{Username: user, Token: g}}
 }
 
-// Password returns an Authenticator for a user with a password.
+// Password returns an Authenticator for a user with a password. Servers that can
+// do SCRAM do not get to see it; others get it by PLAIN or LOGIN, over verified
+// TLS.
 func Password(user, password string) *Authenticator {
 	secret := NewSecret(password)
 	return &Authenticator{Credentials: Credentials{
@@ -50,8 +60,10 @@ func Password(user, password string) *Authenticator {
 }
 
 // Validate checks everything that can be checked without a connection and
-// without fetching a secret. Begin, Authenticate and the engines call it before
-// any I/O. All that is wrong is in the error.
+// without fetching a secret: names that cannot be sent, a password together with
+// a token generator, mechanisms in [Policy.Order] that do not exist, and
+// requirements that no mechanism for the credentials meets. Begin, Authenticate
+// and the engines call it before any I/O. All that is wrong is in the error.
 func (a *Authenticator) Validate() error {
 	return join(append(a.Credentials.faults(), a.Policy.faults(a.registry(), &a.Credentials)...)...)
 }
@@ -64,14 +76,19 @@ func (a *Authenticator) Validate() error {
 // once, by a different one, on the same connection; a password is never tried
 // twice. The error tells why:
 //
+//   - what [Authenticator.Validate] returns, before anything else;
 //   - [*NoMechanismError]: nothing that the server offers may run here;
 //   - [*TokenError]: the token generator failed;
-//   - [*RefusedError], [*OAuthError] or what t returned, matching [ErrRejected]:
-//     the server refused the credentials;
+//   - one that matches [ErrRejected], such as a [*RefusedError], an [*OAuthError]
+//     or a [*SCRAMError]: the server refused the credentials;
 //   - [*CoolDownError]: it refused two tokens lately, so none was tried;
+//   - one that matches [ErrNotPermitted], [ErrMechanismRefused] or [ErrInsecure]:
+//     the server wants another way of signing in;
+//   - one that matches [ErrTemporary] or [ErrUnavailable]: it may do later;
 //   - one that matches [ErrServerUnverified] or [ErrProtocol]: drop the
 //     connection;
-//   - anything else is of t or of the context.
+//   - anything else is of t, of the function that fetches the password or of the
+//     context.
 func (a *Authenticator) Authenticate(ctx context.Context, c *Conn, t Transport) (mechanism string, err error) {
 	mechanisms, err := a.choose(c)
 	if err != nil {

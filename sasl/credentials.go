@@ -10,7 +10,8 @@ import (
 )
 
 // Credentials are what a user has to sign in with. A zero field means "does not
-// have it". Secrets are fetched late, at most once per exchange.
+// have it". Secrets are fetched late, at most once per exchange. Credentials may
+// be printed and logged; see [Credentials.String].
 type Credentials struct {
 	// Username is the authentication identity: whose password or mailbox it is.
 	Username string
@@ -25,8 +26,8 @@ type Credentials struct {
 	// Token supplies access tokens. Nil means that there are none.
 	Token TokenGenerator
 
-	// External says that the server knows the user by other means, such as a
-	// client certificate.
+	// External allows EXTERNAL, where the connection has shown a client certificate
+	// by which the server knows the user. False means that no certificate signs in.
 	External bool
 
 	// Hosts are the only hosts, as named when dialling, that may see these

@@ -11,11 +11,12 @@ type Directory interface {
 	// Account returns the account of that authentication identity, or an error
 	// that matches [ErrNoAccount]. Any other error is temporary to the client.
 	//
-	// A token of an unknown user is refused without an error challenge, which
-	// tells the client that there is no such user if other tokens are refused
-	// by one. A directory that must not tell returns, along with ErrNoAccount, an
-	// Account whose Token refuses as it refuses any bad token; success of it does
-	// not count.
+	// Along with ErrNoAccount, a directory that must not tell who has an account
+	// returns one that looks like the others. Nobody signs in to it, whatever is
+	// in it. Without it, a token of an unknown user is refused without an error
+	// challenge; and where accounts have keys in SCRAM, an unknown user's salt
+	// and iterations are those of an account with a Password, as is the time that
+	// the exchange takes. Its salt has to be the same each time.
 	Account(ctx context.Context, username string) (Account, error)
 }
 

@@ -23,6 +23,8 @@
 //	a.Policy.RequireMutual = true  // the server has to prove itself: SCRAM
 //	a.Policy.RequireBinding = true // on this very connection: SCRAM with -PLUS
 //
+// Mechanisms that take a token can do neither; [Authenticator.Validate] says so.
+//
 // With a client certificate there is no password at all: set
 // [Credentials.External], and EXTERNAL runs on connections that showed one.
 //
@@ -70,6 +72,8 @@
 //
 //   - A nil initial response is none: the server speaks first. An empty one that
 //     is not nil is sent as such.
+//   - Usable says what the mechanism needs, such as [Credentials.Password]. It is
+//     not run without, and the user is told why.
 //   - Traits left at zero mean that a listener would learn a secret, so that the
 //     mechanism runs over verified TLS or loopback alone.
 //   - A mechanism that takes a token gets it from [Credentials.BearerToken], in
@@ -113,6 +117,15 @@
 // All of them have a server side too, which signs in against a [Directory]:
 // EXTERNAL against an [ExternalDirectory], ANONYMOUS against an
 // [AnonymousDirectory].
+//
+// # Secrets
+//
+// Passwords and tokens are held as [Secret], which no printer, logger, encoder or
+// dumper shows. Authenticators, credentials and exchanges print as whose they are;
+// errors tell the field that is wrong and not what is in it; and what a challenge
+// repeats of a secret is taken out of the error that quotes it. The final reply is
+// for the engine to look after, as package smtp does. A token generator of your
+// own is as discreet as it is written: keep what it holds in a Secret too.
 //
 // # What is refused, and why
 //

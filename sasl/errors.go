@@ -46,8 +46,9 @@ var (
 	ErrBadCredentials = errors.New("sasl: unusable credentials")
 )
 
-// ReplyKind returns the error above that an SMTP reply code to AUTH stands for
-// (RFC 4954, Sections 4 and 6), nil for 235.
+// ReplyKind tells engines what an SMTP reply code to AUTH stands for (RFC 4954,
+// Sections 4 and 6): nil for 235, else one of the errors of this package, such as
+// [ErrRejected] for 535.
 func ReplyKind(code int) error {
 	switch code {
 	case 235:

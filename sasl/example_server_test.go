@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 
 	"github.com/seed-55a66e92/postern/sasl"
@@ -18,6 +19,12 @@ func xHMAC() sasl.Mechanism {
 		Name:   "X-HMAC",
 		Rank:   400,
 		Traits: sasl.Concealed, // who listens learns no secret, so it may run without TLS
+		Usable: func(_ *sasl.Conn, c *sasl.Credentials) error {
+			if c.Password == nil {
+				return errors.New("it takes a password") // what Explain tells the user
+			}
+			return nil
+		},
 		NewClient: func(ctx context.Context, _ *sasl.Conn, c *sasl.Credentials) (sasl.Client, error) {
 			password, err := c.Password(ctx)
 			return hmacClient{c.Username, password}, err
@@ -65,7 +72,8 @@ func (s *hmacServer) Next(response []byte) (challenge []byte, done bool, err err
 	space := len(response) - sha256.Size - 1
 	user, answer := string(response[:space]), string(response[space+1:])
 	account, err := s.directory.Account(s.ctx, user)
-	if err != nil || !hmac.Equal([]byte(answer), []byte(hmacOf(account.Password, s.challenge))) {
+	good := hmac.Equal([]byte(answer), []byte(hmacOf(account.Password, s.challenge)))
+	if err != nil || account.Password.IsZero() || !good { // an account may have no password
 		return nil, false, sasl.ErrRejected
 	}
 	s.user = user

@@ -42,8 +42,9 @@ type Reply struct {
 	Verdict error
 }
 
-// An Exchange is one run of one mechanism. It is a [Client] that bounds what the
-// server can do and ends in Finish. One goroutine may use it at a time.
+// An Exchange is one run of one mechanism, made by [Authenticator.Begin]. It is a
+// [Client] that bounds what the server can do and ends in Finish. One goroutine
+// may use it at a time.
 type Exchange struct {
 	authenticator *Authenticator
 	mechanism     *Mechanism

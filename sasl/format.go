@@ -45,3 +45,30 @@ func (a *Authenticator) LogValue() slog.Value { return slog.StringValue(a.String
 
 // MarshalText writes what String returns.
 func (a *Authenticator) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// String tells whose exchange it is and which mechanism runs.
+func (x *Exchange) String() string {
+	return "sasl: " + x.mechanism.Name + " for " + x.authenticator.Credentials.String()
+}
+
+// Format prints what String returns, for every verb: what the client of a
+// mechanism holds must not show where an Exchange is printed.
+func (x *Exchange) Format(f fmt.State, _ rune) { fmt.Fprint(f, x.String()) }
+
+// LogValue implements slog.LogValuer.
+func (x *Exchange) LogValue() slog.Value { return slog.StringValue(x.String()) }
+
+// MarshalText writes what String returns.
+func (x *Exchange) MarshalText() ([]byte, error) { return []byte(x.String()), nil }
+
+// String tells whose sign-in it is.
+func (n *NetSMTPAuth) String() string { return n.authenticator.String() }
+
+// Format prints what String returns, for every verb.
+func (n *NetSMTPAuth) Format(f fmt.State, _ rune) { fmt.Fprint(f, n.String()) }
+
+// LogValue implements slog.LogValuer.
+func (n *NetSMTPAuth) LogValue() slog.Value { return slog.StringValue(n.String()) }
+
+// MarshalText writes what String returns.
+func (n *NetSMTPAuth) MarshalText() ([]byte, error) { return []byte(n.String()), nil }

@@ -232,6 +232,7 @@ func FuzzSaslname(f *testing.F) {
 // an end, and to success only if the last reply was a success that the mechanism
 // agrees with.
 func FuzzExchange(f *testing.F) {
+	registry := sasl.Default().With(proof())
 	f.Add(byte(0), []byte{erraticSuccess})
 	f.Add(byte(0), []byte{erraticChallenge, erraticRefusal, erraticSuccess})
 	f.Add(byte(1), []byte{erraticRefusal, erraticChallenge, erraticTemporary})
@@ -248,7 +249,7 @@ func FuzzExchange(f *testing.F) {
 		if mechanism == "PLAIN" || mechanism == "LOGIN" {
 			a = sasl.Password(user, password)
 		}
-		a.Registry = sasl.Default().With(proof())
+		a.Registry = registry
 		server := &erratic{replies: replies}
 		got, err := a.Authenticate(t.Context(), secure(mechanism), server)
 		if got != mechanism {

@@ -37,7 +37,7 @@ func TestInjection(t *testing.T) {
 				"password":                                {Username: user, Password: fixed},
 				"authorization identity of a certificate": {AuthzID: value, External: true},
 			} {
-				if field == "password" && !strings.ContainsAny(evil, "\x00\xff") {
+				if field == "password" && evil != "\x00" && evil != "\xff" {
 					continue // passwords may hold what they like, if it can be sent
 				}
 				a := &sasl.Authenticator{Credentials: c, Policy: sasl.Policy{Order: names}}

@@ -55,11 +55,11 @@ type Mechanism struct {
 	Usable func(*Conn, *Credentials) error
 
 	// NewClient starts the client side of an exchange. It may fetch secrets; ctx
-	// bounds the whole exchange.
+	// bounds the whole exchange. Nil means that there is no client side.
 	NewClient func(context.Context, *Conn, *Credentials) (Client, error)
 
-	// NewServer starts the server side of an exchange. Nil means that there is
-	// none. ctx bounds the whole exchange.
+	// NewServer starts the server side of an exchange. ctx bounds the whole
+	// exchange. Nil means that there is no server side.
 	//
 	// A Server returns no data together with done: SMTP has no place for it. It
 	// reports refused credentials as an error that matches [ErrRejected].

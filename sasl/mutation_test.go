@@ -102,17 +102,21 @@ func subjects(t *testing.T) []subject {
 		{"PLAIN", sasl.Password(user, password), [][]string{{line235}, {line535}}, none},
 		{"EXTERNAL", &sasl.Authenticator{Credentials: sasl.Credentials{External: true}}, [][]string{{line235}, {line535}}, none},
 		{
-			"ANONYMOUS", &sasl.Authenticator{Registry: sasl.Default().With(sasl.Anonymous("trace"))},
-			[][]string{{line235}, {line535}}, none,
+			"ANONYMOUS",
+			&sasl.Authenticator{Registry: sasl.Default().With(sasl.Anonymous("trace"))},
+			[][]string{{line235}, {line535}},
+			none,
 		},
 		{
 			// Whatever the two prompts say, it is their number that counts.
-			"LOGIN", sasl.Password(user, password),
+			"LOGIN",
+			sasl.Password(user, password),
 			[][]string{{reply334("Username:"), reply334("Password:"), line235}, {reply334("Username:"), reply334("Password:"), line535}},
 			func(challenges []string) bool { return len(challenges) == 2 },
 		},
 		{
-			"CRAM-MD5", cramMD5(),
+			"CRAM-MD5",
+			cramMD5(),
 			[][]string{{reply334("<1896.697170952@example.com>"), line235}, {reply334("<1896.697170952@example.com>"), line535}},
 			func(challenges []string) bool {
 				return len(challenges) == 1 && challenges[0] != "" && !strings.HasPrefix(challenges[0], "not base64: ")
@@ -191,8 +195,12 @@ func TestServerMutations(t *testing.T) {
 				alternatives = telling() // for all others see TestSCRAMMutants
 			}
 			runs := 0
-			for _, script := range s.scripts {
-				for mutant := range mutations(script, alternatives) {
+			for n, script := range s.scripts {
+				known := 0 // lines that the first script has too
+				for n > 0 && known < len(script)-1 && script[known] == s.scripts[0][known] {
+					known++
+				}
+				for mutant := range mutations(script, known, alternatives) {
 					runs++
 					// A refused token is remembered: each run has an account of its own.
 					s.authenticator = freshly(s.authenticator)
@@ -217,15 +225,16 @@ func freshly(a *sasl.Authenticator) *sasl.Authenticator {
 // mutations yields what a script may become: every octet of what a challenge
 // holds changed to each of alternatives, and of every line to those that mean
 // something; octets left out and put in; lines cut off, left out, doubled and
-// swapped.
-func mutations(script []string, alternatives []byte) func(yield func([]string) bool) {
+// swapped. The first lines stay as they are.
+func mutations(script []string, first int, alternatives []byte) func(yield func([]string) bool) {
 	return func(yield func([]string) bool) {
 		with := func(i int, line string) bool {
 			mutant := slices.Clone(script)
 			mutant[i] = line
 			return yield(mutant)
 		}
-		for i, line := range script {
+		for i := first; i < len(script); i++ {
+			line := script[i]
 			if octets, err := wire.DecodeBase64([]byte(line[4:])); err == nil {
 				for mutant := range octetMutations(octets, alternatives) {
 					if !with(i, reply334(string(mutant))) {
@@ -258,7 +267,7 @@ func mutations(script []string, alternatives []byte) func(yield func([]string) b
 }
 
 // telling are octets that mean something in a reply, in base64 or in a message.
-func telling() []byte { return []byte("\x00\x01\r\n -*+,/=0235ABab\xff") }
+func telling() []byte { return []byte("\x00\r\n -+,=0235Aa\xff") }
 
 func allOctets() []byte {
 	all := make([]byte, 256)

@@ -13,7 +13,8 @@ import (
 // 5321, Section 4.5.3.1.4).
 const maxCommandLine = 512
 
-// A NetSMTPAuth runs one exchange in the client of net/smtp.
+// A NetSMTPAuth runs one exchange in the client of net/smtp. One goroutine may
+// use it at a time.
 type NetSMTPAuth struct {
 	ctx           context.Context // of the exchange: net/smtp has none to hand over
 	authenticator *Authenticator

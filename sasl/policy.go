@@ -13,13 +13,15 @@ import (
 type Policy struct {
 	// Order names the mechanisms that may run, the preferred one first. Empty
 	// means: all of the registry that are not deprecated, by rank. A deprecated
-	// mechanism runs only if it is named here.
+	// mechanism runs only if it is named here. Names are in any case.
 	Order []string
 
-	// RequireMutual allows only mechanisms in which the server proves itself.
+	// RequireMutual allows only mechanisms in which the server proves itself: of
+	// this package, SCRAM. False means any.
 	RequireMutual bool
 
-	// RequireBinding allows only mechanisms that are bound to the TLS connection.
+	// RequireBinding allows only mechanisms that are bound to the TLS connection:
+	// of this package, SCRAM with -PLUS. False means any.
 	RequireBinding bool
 
 	// InsecureUnverifiedTLS lets secrets out over TLS whose certificate nobody

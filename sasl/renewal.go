@@ -35,13 +35,13 @@ func (g *guard) ask(ctx context.Context, req TokenRequest) (Token, *Rejection, e
 	if err != nil {
 		return Token{}, nil, err
 	}
-	var token Token
-	if told == nil {
-		token, err = a.Credentials.Token.Token(ctx, req)
-	} else {
-		req.Rejected = told
-		token, err = a.renewals.do(ctx, a.Credentials.Token, req, epoch)
-	}
+	req.Rejected = told
+	token, err := observed(ctx, req, func(ctx context.Context) (Token, error) {
+		if told == nil {
+			return a.Credentials.Token.Token(ctx, req)
+		}
+		return a.renewals.do(ctx, a.Credentials.Token, req, epoch)
+	})
 	switch {
 	case err == nil:
 		return token, told, nil

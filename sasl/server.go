@@ -64,15 +64,16 @@ func signInByToken(ctx context.Context, d Directory, authn, token string) error 
 	return refusal
 }
 
-// lookup fetches an account. An unknown user is refused, any other failure is
-// temporary.
+// lookup fetches an account. An unknown user is refused, and nothing of an account
+// that came along with that is used but the keys that SCRAM shows before it
+// refuses. Any other failure is temporary.
 func lookup(ctx context.Context, d Directory, username string) (Account, error) {
 	account, err := d.Account(ctx, username)
 	switch {
 	case err == nil:
 		return account, nil
 	case errors.Is(err, ErrNoAccount):
-		return Account{}, fmt.Errorf("%w: %w", ErrRejected, err)
+		return Account{SCRAM: account.SCRAM}, fmt.Errorf("%w: %w", ErrRejected, err)
 	}
 	return Account{}, fmt.Errorf("%w: %w", ErrTemporary, err)
 }
