@@ -15,17 +15,18 @@ import (
 func (s *session) auth(argument string) {
 	name, initial, hasInitial := strings.Cut(argument, " ")
 	m, offered := s.mechanism(name)
-	if s.in.Buffered() > 0 && !(hasInitial && m.Traits.Has(sasl.OneRoundTrip)) {
+	if s.ahead() > 0 && !(hasInitial && m.Traits.Has(sasl.OneRoundTrip)) {
 		s.violation("octets behind AUTH, which must be the last of its group (RFC 4954, Section 4)")
 	}
 	ctx, cancel := context.WithCancel(s.srv.ctx)
 	defer cancel()
-	a := &authDialogue{session: s, ctx: ctx, mechanism: m, point: "AUTH", bad: s.mayAuth(name, offered)}
+	a := &authDialogue{session: s, ctx: ctx, mechanism: m, point: "AUTH", misread: s.astray, bad: s.mayAuth(name, offered)}
 	a.answer(func() reply {
 		if a.bad != nil {
 			a.blameCommand(name)
 			return *a.bad
 		}
+		a.judgeMechanism()
 		response, err := decodeInitial(initial, hasInitial)
 		if err != nil {
 			return a.blamed(a.point, invalidBase64())
@@ -188,8 +189,14 @@ func (a *authDialogue) next(response []byte) reply {
 
 func (a *authDialogue) succeed() reply {
 	who := signIn{mechanism: a.mechanism.Name}
-	if id, ok := a.server.(sasl.Identifier); ok {
-		who.user, who.actingAs = id.Identity()
+	err := a.guard(func() error {
+		if id, ok := a.server.(sasl.Identifier); ok {
+			who.user, who.actingAs = id.Identity()
+		}
+		return nil
+	})
+	if err != nil {
+		return a.refusal(err)
 	}
 	if refusal := a.admit(who); refusal != nil {
 		return *refusal
@@ -221,21 +228,29 @@ func panicText(value any) string {
 	return fmt.Sprintf("a value of type %T", value)
 }
 
-// refusal returns the reply that an error of a mechanism stands for.
-func (a *authDialogue) refusal(err error) reply {
+// refusal returns the reply that an error of a mechanism stands for. The error may
+// be anybody's, too.
+func (a *authDialogue) refusal(err error) (r reply) {
+	failed := a.guard(func() error {
+		r = a.refusalOf(err)
+		return nil
+	})
+	if failed != nil {
+		return a.refusalOf(failed)
+	}
+	return r
+}
+
+// refusalOf is refusal, and may panic as the error does.
+func (a *authDialogue) refusalOf(err error) reply {
 	var own *ReplyError
-	closing := func() { a.over = true }
 	switch {
 	case errors.Is(err, errPanic):
-		return reply{421, "4.3.0", []string{"Mechanism failed, closing connection"}, closing}
+		return reply{421, "4.3.0", []string{"Mechanism failed, closing connection"}, a.end}
 	case errors.As(err, &own):
-		r := reply{own.Code, own.Enhanced, own.Text, nil}
-		if own.Code == 421 {
-			r.then = closing
-		}
-		return r
+		return a.ownRefusal(own)
 	case errors.Is(err, sasl.ErrUnavailable):
-		return reply{421, "4.3.2", []string{"Service not available, closing connection"}, closing}
+		return reply{421, "4.3.2", []string{"Service not available, closing connection"}, a.end}
 	case errors.Is(err, sasl.ErrNotPermitted):
 		return reply{550, "5.7.1", []string{"Account may not sign in this way"}, nil}
 	case errors.Is(err, sasl.ErrMechanismRefused):
@@ -245,7 +260,24 @@ func (a *authDialogue) refusal(err error) reply {
 	case errors.Is(err, sasl.ErrProtocol):
 		return a.blamed(a.point, reply{501, "5.5.2", []string{"Malformed message"}, nil})
 	}
-	return reply{454, "4.7.0", []string{"Temporary authentication failure"}, nil}
+	return notNow()
+}
+
+// notNow says nothing about the credentials.
+func notNow() reply { return reply{454, "4.7.0", []string{"Temporary authentication failure"}, nil} }
+
+// ownRefusal returns the reply of a [ReplyError]. One that is no refusal, or more
+// than one reply, is not sent: it is a fault of who made it.
+func (a *authDialogue) ownRefusal(own *ReplyError) reply {
+	if err := own.check(); err != nil {
+		a.rec.failure(err.Error(), true)
+		return notNow()
+	}
+	r := reply{own.Code, own.Enhanced, own.Text, nil}
+	if own.Code == 421 {
+		r.then = a.end
+	}
+	return r
 }
 
 // legibleAuth returns an AUTH command for the transcript. A word that is not the

@@ -30,6 +30,14 @@ func (a *authDialogue) blameCommand(mechanism string) {
 	}
 }
 
+// judgeMechanism records that the client runs a mechanism that the server has and
+// EHLO did not list.
+func (a *authDialogue) judgeMechanism() {
+	if !a.wasToldMechanism(a.mechanism.Name) {
+		a.violation("AUTH %s, which EHLO did not list (RFC 4954, Section 4)", a.mechanism.Name)
+	}
+}
+
 // judgeFarewell judges the response to an error challenge: a single %x01 in
 // OAUTHBEARER, nothing in XOAUTH2, as its providers describe it.
 func (a *authDialogue) judgeFarewell(response []byte) {

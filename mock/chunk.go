@@ -21,7 +21,9 @@ type chunks struct {
 func (s *session) bdat(argument string) {
 	size, last, ok := parseChunk(argument)
 	unread := size
+	displaced := true // a fault answers instead
 	s.at("BDAT", func() reply {
+		displaced = false
 		refusal := s.mayChunk(size)
 		switch {
 		case size < 0:
@@ -31,10 +33,16 @@ func (s *session) bdat(argument string) {
 		case refusal != nil:
 			return *refusal
 		}
+		if !s.wasTold("CHUNKING") {
+			s.violation("BDAT, and EHLO did not list CHUNKING (RFC 3030, Section 2)")
+		}
 		unread = 0
 		return s.chunk(size, last)
 	})
-	if s.tx != nil && (s.last < 200 || s.last > 299) {
+	switch {
+	case displaced && last && ok: // as at the end of content, whatever the answer
+		s.endTransaction()
+	case s.tx != nil && (s.last < 200 || s.last > 299):
 		s.tx.chunked = &chunks{failed: true}
 	}
 	switch {
@@ -44,7 +52,7 @@ func (s *session) bdat(argument string) {
 	default:
 		s.discardChunk(unread)
 	}
-	if !s.over && s.in.Buffered() > 0 && !s.pipelining() {
+	if !s.over && s.ahead() > 0 && !s.pipelining() {
 		s.violation("octets behind BDAT, but PIPELINING is not offered")
 	}
 }
@@ -139,8 +147,16 @@ func (s *session) chunk(size int64, last bool) reply {
 func (s *session) readChunk(w io.Writer, size int64) bool {
 	var got int64
 	for got < size {
+		s.settleChunk()
+		if s.over {
+			return false
+		}
 		s.startClock()
-		n, err := io.CopyN(w, s.in, min(size-got, readBuffer))
+		want := min(size-got, readBuffer)
+		if s.out.Len() > 0 { // so do not wait for more than there is
+			want = min(want, int64(s.in.Buffered()))
+		}
+		n, err := io.CopyN(w, s.in, want)
 		got += n
 		if err != nil {
 			s.fail(fmt.Errorf("within a chunk: %w", err))
@@ -150,6 +166,21 @@ func (s *session) readChunk(w io.Writer, size int64) bool {
 	s.rec.line(FromClient, fmt.Sprintf("<chunk of %d octets>", size))
 	return true
 }
+
+// settleChunk is settle where octets of a chunk are to come next: the client may
+// want its replies first (RFC 2920, Section 3.2).
+func (s *session) settleChunk() {
+	if s.out.Len() == 0 {
+		return
+	}
+	s.await(lineGrace, s.anything)
+	if !s.anything() {
+		s.flush()
+	}
+}
+
+// anything reports whether there is an octet to read without waiting.
+func (s *session) anything() bool { return s.in.Buffered() > 0 }
 
 // discardChunk forgets the octets of a chunk that was refused.
 func (s *session) discardChunk(size int64) { s.readChunk(io.Discard, size) }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/seed-55a66e92/postern/mock"
 )
@@ -178,7 +180,7 @@ func TestBDATNotOffered(t *testing.T) {
 	c.send("BDAT 6\r\n")
 	c.expect("502 5.5.1 Command not implemented\r\n")
 	c.send("MAIL FROM:<> BODY=BINARYMIME\r\n")
-	c.expect("501 5.5.4 Bad value of BODY\r\n")
+	c.expect("555 5.5.4 Parameter not recognized\r\n")
 }
 
 // TestBDATCutOff ends the connection within a last chunk: nothing is stored, and
@@ -289,4 +291,116 @@ func TestREQUIRETLS(t *testing.T) {
 		C: MAIL FROM:<> REQUIRETLS
 		S: 250 Sender ok`)
 	wantViolations(t, srv)
+}
+
+// TestChunkIsAwaited: replies to the commands before a chunk are not held back
+// until its octets come, for the client may want them first (RFC 2920, Section
+// 3.2). A chunk that comes soon is answered together with them.
+func TestChunkIsAwaited(t *testing.T) {
+	const envelope = "MAIL FROM:<a@example.test>\r\nRCPT TO:<b@example.test>\r\nBDAT 6 LAST\r\n"
+	const answers = "250 2.1.0 Sender ok\r\n250 2.1.5 Recipient ok\r\n"
+	for name, test := range map[string]struct {
+		fault    []mock.Fault
+		play     func(c *client)
+		messages []int // their round trips
+	}{
+		"nothing of it came": {nil, func(c *client) {
+			c.send(envelope)
+			c.expect(answers)
+			c.send("x\r\ny\r\n")
+			c.expect("250 2.0.0 Queued as 1.1\r\n")
+		}, []int{4}},
+		"some of it came": {nil, func(c *client) {
+			c.send(envelope + "x\r")
+			c.expect(answers)
+			c.send("\ny\r\n")
+			c.expect("250 2.0.0 Queued as 1.1\r\n")
+		}, []int{4}},
+		"it is refused": {[]mock.Fault{mock.At("RCPT").Do(mock.Reply(550, "5.1.1", "no"))}, func(c *client) {
+			c.send(envelope)
+			c.expect("250 2.1.0 Sender ok\r\n550 5.1.1 no\r\n554 5.5.1 No valid recipients\r\n")
+			c.send("x\r\ny\r\n")
+			c.ask("RSET\r\n")
+		}, nil},
+		"it comes soon": {nil, func(c *client) {
+			c.send(envelope)
+			time.Sleep(100 * time.Millisecond)
+			c.send("x\r\ny\r\n")
+			c.expect(answers + "250 2.0.0 Queued as 1.1\r\n")
+		}, []int{3}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := mock.Start(t, mock.Options{Network: mock.InMemory, TLS: mock.NoTLS, Faults: test.fault, Strict: true})
+				c := dial(t, srv)
+				c.replies(1)
+				c.ask("EHLO client.test\r\n")
+				test.play(c)
+				var got []int
+				for _, m := range srv.Messages() {
+					got = append(got, m.RoundTrips)
+				}
+				if !slices.Equal(got, test.messages) {
+					t.Errorf("round trips %v, want %v", got, test.messages)
+				}
+			})
+		})
+	}
+}
+
+// TestLastChunkEnds: a last chunk ends the transaction, whoever refuses it.
+func TestLastChunkEnds(t *testing.T) {
+	for name, test := range map[string]struct{ size, after string }{
+		"last":       {"6 LAST", "S: 250 2.1.0 Sender ok"},
+		"not last":   {"6", "S: 503 5.5.1 There is a transaction already"},
+		"no command": {"6 LAS", "S: 503 5.5.1 There is a transaction already"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := mock.Start(t, mock.Options{Network: mock.InMemory, TLS: mock.NoTLS, MaxSize: 1000, Faults: []mock.Fault{
+				mock.At("BDAT").Do(mock.Reply(452, "4.3.1", "later")),
+			}})
+			dial(t, srv).dialogue(chunking + "C: BDAT " + test.size + "\nC: 1234\nS: 452 4.3.1 later\nC: MAIL FROM:<a@example.test>\n" + test.after)
+		})
+	}
+}
+
+// TestInternationalORCPT is about the addresses of RFC 6533, Section 3.
+func TestInternationalORCPT(t *testing.T) {
+	srv := mock.Start(t, mock.Options{Network: mock.InMemory, TLS: mock.NoTLS, MaxSize: 1000})
+	c := dial(t, srv)
+	c.dialogue(ready)
+	for _, test := range []struct {
+		address       string
+		plain, inUTF8 bool // whether it is good without and with SMTPUTF8
+	}{
+		{`a@x.test`, true, true},
+		{`j\x{FC}rgen@x.test`, true, true},
+		{`\x{1F4E7}@x.test`, true, true},
+		{`\x{10FFFF}@x.test`, true, true},
+		{`a\x{2B}b\x{20}\x{5C}\x{3D}@x.test`, true, true},
+		{`jürgen@x.test`, false, true},
+		{`jürgen\x{20}w@x.test`, false, true},
+		{"j\xfcrgen@x.test", false, false},
+		{``, false, false},
+		{`a+2Bb@x.test`, false, false},
+		{`j\x{fc}rgen@x.test`, false, false},
+		{`j\x{}rgen@x.test`, false, false},
+		{`j\x{FCrgen@x.test`, false, false},
+		{`j\x{41}rgen@x.test`, false, false},
+		{`j\x{0}rgen@x.test`, false, false},
+		{`j\x{0FC}rgen@x.test`, false, false},
+		{`j\x{D800}rgen@x.test`, false, false},
+		{`j\x{110000}rgen@x.test`, false, false},
+		{`j\xFCrgen@x.test`, false, false},
+		{`j\u{FC}rgen@x.test`, false, false},
+		{`j\`, false, false},
+	} {
+		for parameter, good := range map[string]bool{"": test.plain, " SMTPUTF8": test.inUTF8} {
+			c.ask("RSET\r\n", "MAIL FROM:<a@example.test>"+parameter+"\r\n")
+			c.send("RCPT TO:<b@example.test> ORCPT=UTF-8;" + test.address + "\r\n")
+			if answer := c.line(); strings.HasPrefix(answer, "250") != good {
+				t.Errorf("%q%s: %q", test.address, parameter, answer)
+			}
+		}
+	}
 }

@@ -117,7 +117,7 @@ func (s *session) note(c *command) {
 	}
 	s.rec.command(name, text)
 	switch {
-	case s.in.Buffered() == 0 || name == "AUTH" || name == "BDAT":
+	case s.ahead() == 0 || name == "AUTH" || name == "BDAT":
 	case name == "STARTTLS": // they are dealt with when TLS begins
 	case c.last:
 		s.violation("octets behind %s, which must be the last of its group (RFC 2920, Section 3.1)", name)
@@ -126,7 +126,9 @@ func (s *session) note(c *command) {
 	}
 }
 
-func (s *session) pipelining() bool { return s.extended && s.srv.opts.has("PIPELINING") }
+// pipelining reports whether the client may send groups. The server answers them
+// whether it may or not.
+func (s *session) pipelining() bool { return s.wasTold("PIPELINING") }
 
 // answer runs a command, or says why not.
 func (s *session) answer(c *command) {

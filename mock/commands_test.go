@@ -123,7 +123,7 @@ func TestCommands(t *testing.T) {
 			C: RCPT TO:<>
 			S: 501 5.5.4 Syntax: RCPT TO:<address>
 			C: RCPT TO:<b@exa mple.test>
-			S: 501 5.1.3 Bad address`, nil},
+			S: 501 5.1.3 Bad address`, []string{"AUTH, which EHLO did not offer (RFC 5321, Section 4.1.1.11)", "AUTH, which EHLO did not offer (RFC 5321, Section 4.1.1.11)"}},
 		{"addresses", ready + `
 			C: MAIL FROM:<é@example.test>
 			S: 553 5.6.7 Address needs SMTPUTF8
@@ -181,7 +181,7 @@ func TestCommands(t *testing.T) {
 				"\n\tC: NOOP " + strings.Repeat("x", 506) + "\n\tS: 500 5.5.2 Line too long" +
 				"\n\tC: NOOP " + strings.Repeat("RSET ", 20000) + "\n\tS: 500 5.5.2 Line too long" +
 				"\n\tC: MAIL FROM:<a@example.test> AUTH=" + strings.Repeat("+78", 160) + "@example.test\n\tS: 250 2.1.0 Sender ok",
-			[]string{"command of more than 512 octets", "command of more than 512 octets"},
+			[]string{"command of more than 512 octets", "command of more than 512 octets", "AUTH, which EHLO did not offer (RFC 5321, Section 4.1.1.11)"},
 		},
 		{"group", ready + `
 			C: MAIL FROM:<a@example.test>

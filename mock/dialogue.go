@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -24,7 +26,8 @@ func (e *DialogueError) Error() string {
 	return fmt.Sprintf("mock: %s:%d: %s", e.Name, e.Line, e.Reason)
 }
 
-// Values are what ${name} stands for in a dialogue.
+// Values are what ${name} stands for in a dialogue. Neither a report nor a
+// transcript shows one, wherever the client sends it.
 type Values map[string]string
 
 // ParseDialogue makes a script of a dialogue; see the section on dialogues of
@@ -172,10 +175,14 @@ func (p *dialogueParser) finish() (Step, error) {
 	for _, steps := range p.conns {
 		scripts = append(scripts, p.place(Seq(steps...).step(), 1))
 	}
-	if len(scripts) == 1 {
-		return scripts[0], nil
+	script := scripts[0].step()
+	if len(scripts) > 1 {
+		script = p.place(Conns(scripts...).step(), 1)
 	}
-	return p.place(Conns(scripts...).step(), 1), nil
+	for _, values := range p.values { // unused ones too: a client may have them from elsewhere
+		script.values = slices.AppendSeq(script.values, maps.Values(values))
+	}
+	return script, nil
 }
 
 // complete checks that nothing is open.

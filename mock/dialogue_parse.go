@@ -152,7 +152,7 @@ func expectEncoded(before, shown, message string) Step {
 			if words := strings.Split(before, " "); strings.EqualFold(words[0], "AUTH") && len(words) > 1 {
 				mechanism = words[1]
 			}
-			return differs("line differs %s", diff(shown+"b64("+showSASL(mechanism, []byte(message))+")", p.show(line)))
+			return differs("line differs %s", diff(p.hide(shown+"b64("+showSASL(mechanism, []byte(message), []byte(message))+")"), p.show(line, "")))
 		}
 		p.take(line)
 		return nil

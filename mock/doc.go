@@ -23,6 +23,10 @@
 // a client does against the rules, and what a more tolerant server would let
 // pass, is in [Session].Violations; with Options.Strict it fails the test.
 //
+// A refusal of credentials is no violation, and a response of "*" within AUTH is
+// none. But a client that answers a final 535 with "*" has sent what is no command
+// by then, and that is recorded as one.
+//
 // # Signing in
 //
 // The server runs the server sides of package sasl, or of any mechanism in
@@ -196,8 +200,8 @@
 // count when a message was accepted, [Command].RoundTrip tells where they went.
 // A test may assert the count, for it does not depend on timing: the server
 // sends its replies when it has nothing left to read (RFC 2920, Section 3.2),
-// waits a few milliseconds for a group of commands that arrives in pieces, and
-// sends no TLS session tickets, whose write would be one more.
+// waits a few milliseconds for a group of commands that arrives in pieces, longer
+// for a command or a chunk that has begun, and sends no TLS session tickets, whose write would be one more.
 //
 // # Secrets
 //
@@ -217,9 +221,10 @@
 // The server goes by RFC 5321 and RFC 6409, and by RFC 1870 (SIZE), RFC 2034
 // (ENHANCEDSTATUSCODES), RFC 2920 (PIPELINING), RFC 3030 (CHUNKING, BINARYMIME),
 // RFC 3207 (STARTTLS), RFC 3461 (DSN), RFC 4954 (AUTH), RFC 6152 (8BITMIME), RFC
-// 6531 (SMTPUTF8) and RFC 8689 (REQUIRETLS) and RFC 9422 (LIMITS); content is text as RFC 2045 defines
-// it. Certificates are named as in RFC 9525. The authority goes by RFC 6749, RFC
-// 7009, RFC 7662 and RFC 8414, over HTTP by RFC 9110; refresh tokens rotate as in
+// 6531 (SMTPUTF8), RFC 6533 (addresses in DSN outside ASCII), RFC 8689
+// (REQUIRETLS) and RFC 9422 (LIMITS); content is text as RFC 2045 defines it.
+// Certificates are named as in RFC 9525. The authority goes by RFC 6749, RFC 7009,
+// RFC 7662 and RFC 8414, over HTTP by RFC 9110; refresh tokens rotate as in
 // RFC 9700.
 //
 // # Bounds

@@ -60,7 +60,7 @@ func (s *session) mail(argument string) reply {
 		if !strings.Contains(path, "@") { // RFC 5321, Section 4.1.1.3: only RCPT takes postmaster alone
 			return reply{501, "5.1.7", []string{"Bad address"}, nil}
 		}
-		s.judgeDomain(domainOf(path))
+		s.judgeMailbox(path)
 	}
 	s.tx = tx
 	return reply{250, "2.1.0", []string{"Sender ok"}, nil}
@@ -78,8 +78,10 @@ func (s *session) mailParameter(tx *transaction, p parameter) *reply {
 		if valid && size > uint64(s.srv.opts.MaxSize) {
 			return &reply{552, "5.3.4", []string{"Message too big"}, nil} // RFC 1870, Section 6.1
 		}
+	case p.isBinary() && !(has("BINARYMIME") && has("CHUNKING")): // RFC 3030, Section 3
+		known = false
 	case p.keyword == "BODY" && has("8BITMIME"):
-		valid = tx.body(p.value, has("BINARYMIME") && has("CHUNKING"))
+		valid = tx.body(p.value)
 	case p.keyword == "SMTPUTF8" && has("SMTPUTF8"):
 		valid = !p.valued
 		tx.utf8, tx.eightBit = true, true
@@ -94,17 +96,18 @@ func (s *session) mailParameter(tx *transaction, p parameter) *reply {
 	}
 	switch {
 	case !known:
-		return s.unknownParameter("MAIL", p.keyword)
+		return s.unknownParameter("MAIL", p)
 	case !valid:
 		return &bad
 	}
+	s.judgeParameter("MAIL", p)
 	return nil
 }
 
 // unknownParameter refuses a parameter that the server does not have.
-func (s *session) unknownParameter(point, keyword string) *reply {
+func (s *session) unknownParameter(point string, p parameter) *reply {
 	r := reply{555, "5.5.4", []string{"Parameter not recognized"}, nil}
-	s.blameParameter(point, keyword, &r)
+	s.blameParameter(point, p, &r)
 	return &r
 }
 
@@ -123,14 +126,13 @@ func isSubmitter(s string) bool {
 func (s *session) offers(extension string) bool { return s.extended && s.srv.opts.has(extension) }
 
 // body takes the value of BODY (RFC 6152; RFC 3030, Section 3).
-func (tx *transaction) body(value string, binary bool) bool {
+func (tx *transaction) body(value string) bool {
 	switch strings.ToUpper(value) {
 	case "7BIT":
 	case "8BITMIME":
 		tx.eightBit = true
 	case "BINARYMIME":
 		tx.eightBit, tx.binary = true, true
-		return binary
 	default:
 		return false
 	}
@@ -156,13 +158,14 @@ func (s *session) rcpt(argument string) reply {
 	}
 	var texts []string
 	for _, p := range parameters {
-		valid, known := dsnRcpt(p)
+		valid, known := dsnRcpt(p, s.tx.utf8)
 		switch {
 		case !known || !s.offers("DSN"):
-			return *s.unknownParameter("RCPT", p.keyword)
+			return *s.unknownParameter("RCPT", p)
 		case !valid:
 			return syntaxError("Bad value of " + p.keyword)
 		}
+		s.judgeParameter("RCPT", p)
 		texts = append(texts, p.text)
 	}
 	if refusal := checkAddress(path, s.tx.utf8, "5.1.3"); refusal != nil {
@@ -171,7 +174,7 @@ func (s *session) rcpt(argument string) reply {
 	if refusal := s.tooManyRecipients(path); refusal != nil {
 		return *refusal
 	}
-	s.judgeDomain(domainOf(path))
+	s.judgeMailbox(path)
 	s.tx.to, s.tx.toParameters = append(s.tx.to, path), append(s.tx.toParameters, texts)
 	return reply{250, "2.1.5", []string{"Recipient ok"}, nil}
 }
@@ -244,6 +247,12 @@ type parameter struct {
 	keyword string // in capitals
 	value   string
 	valued  bool // there was a "="
+}
+
+// isBinary reports whether it asks for binary content, which is an extension of its
+// own.
+func (p *parameter) isBinary() bool {
+	return p.keyword == "BODY" && strings.EqualFold(p.value, "BINARYMIME")
 }
 
 // splitParameters reads parameters, each behind spaces.

@@ -62,6 +62,7 @@ func (s *session) meets(p Point, point string) bool {
 // at lets the server answer at a point, faults permitting.
 func (s *session) at(point string, answer func() reply) {
 	p := s.plan(point)
+	replies := s.replies
 	s.perform(p.before)
 	if s.over {
 		return
@@ -81,6 +82,7 @@ func (s *session) at(point string, answer func() reply) {
 		return
 	}
 	s.perform(p.after)
+	s.lead(replies + 1)
 	if then != nil && !s.over {
 		then()
 	}

@@ -33,21 +33,19 @@ func (s *Server) awaitFaults() {
 	if s.opts.Tolerate.has(UnreachedFaults) {
 		return
 	}
-	end := time.Now().Add(scriptGrace)
+	s.settle(s.ctx)
+	timeout := time.NewTimer(scriptGrace)
+	defer timeout.Stop()
 	for {
 		s.mu.Lock()
 		open, moved := len(s.conns), s.moved
 		s.mu.Unlock()
-		if len(s.unreached()) == 0 {
+		if open == 0 || len(s.unreached()) == 0 {
 			return
-		}
-		grace := time.Until(end)
-		if open == 0 { // a connection may not have been accepted yet
-			grace = min(grace, restGrace)
 		}
 		select {
 		case <-moved:
-		case <-time.After(grace):
+		case <-timeout.C:
 			return
 		}
 	}

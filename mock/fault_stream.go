@@ -179,6 +179,7 @@ func Garbage(seed uint64, n int64) Action {
 // sum is recorded.
 func (s *session) pour(limit int64, what string, next func() []byte) {
 	s.flush()
+	s.astray = true // there may be replies in it
 	sent := int64(0)
 	for !s.over && (limit <= 0 || sent < limit) {
 		block := next()

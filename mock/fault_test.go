@@ -173,20 +173,22 @@ func TestAuthFaults(t *testing.T) {
 }
 
 func TestInjectAfter220(t *testing.T) {
-	srv := mock.Start(t, mock.Options{Network: mock.InMemory, Faults: []mock.Fault{
-		mock.At("STARTTLS").Do(mock.InjectAfter220([]byte("250 injected\r\n"))),
-	}})
-	c := dial(t, srv)
-	c.expect(greeting)
-	c.ask("EHLO client.test\r\n")
-	c.send("STARTTLS\r\n")
-	c.expect("220 2.0.0 Ready to start TLS\r\n250 injected\r\n")
-	if n := c.r.Buffered(); n != 0 {
-		t.Fatalf("%d octets buffered", n)
-	}
-	c.startTLS(srv) // a client that takes no notice gets its TLS
-	c.send("NOOP\r\n")
-	c.expect("250 2.0.0 Nothing done\r\n")
+	synctest.Test(t, func(t *testing.T) {
+		srv := mock.Start(t, mock.Options{Network: mock.InMemory, Faults: []mock.Fault{
+			mock.At("STARTTLS").Do(mock.InjectAfter220([]byte("250 injected\r\n"))),
+		}})
+		c := dial(t, srv)
+		c.expect(greeting)
+		c.ask("EHLO client.test\r\n")
+		c.send("STARTTLS\r\n")
+		c.expect("220 2.0.0 Ready to start TLS\r\n250 injected\r\n")
+		if n := c.r.Buffered(); n != 0 {
+			t.Fatalf("%d octets buffered", n)
+		}
+		c.startTLS(srv) // a client that takes no notice gets its TLS
+		c.send("NOOP\r\n")
+		c.expect("250 2.0.0 Nothing done\r\n")
+	})
 }
 
 func TestDropAndReset(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 // whether the session goes on.
 func (s *session) handshake() bool {
 	p := s.plan("TLS")
+	replies := s.replies
 	s.perform(p.before)
 	s.flush() // what was said so far is said in clear
 	if s.over {
@@ -25,6 +26,7 @@ func (s *session) handshake() bool {
 	if !s.over {
 		s.perform(p.after)
 	}
+	s.lead(replies)
 	return !s.over
 }
 

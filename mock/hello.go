@@ -114,7 +114,7 @@ func (s *session) starttls(argument string) reply {
 // octets that came with STARTTLS included: they may be anybody's.
 func (s *session) upgrade() {
 	s.flush()
-	if n := s.in.Buffered(); n > 0 {
+	if n := s.ahead(); n > 0 {
 		s.violation("%d octets behind STARTTLS, discarded", n)
 	}
 	s.forget("", false)

@@ -103,6 +103,7 @@ func (s *Server) WaitMessages(ctx context.Context, n int) ([]Message, error) {
 // recorded, also by those that do not wait for the last reply. If ctx ends
 // before, there is an error.
 func (s *Server) WaitIdle(ctx context.Context) error {
+	s.settle(ctx)
 	for {
 		s.mu.Lock()
 		open, moved := len(s.conns)+s.coming, s.moved

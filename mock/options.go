@@ -244,6 +244,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Users == nil && o.Tokens == nil && o.Directory == nil {
 		o.Users = map[string]string{defaultUser: defaultPassword}
 	}
+	if o.persona != nil && o.Mechanisms == nil {
+		o.Mechanisms = o.runnable()
+	}
 	for _, name := range o.Without {
 		if !slices.ContainsFunc(extensions[:], func(e string) bool { return strings.EqualFold(e, name) }) {
 			return o, fmt.Errorf("mock: Options.Without names %q, which is none of %s", name, strings.Join(extensions[:], ", "))

@@ -12,6 +12,7 @@ import (
 // A persona is a service whose manners a server has.
 type persona struct {
 	name       string
+	mechanisms []string // that it lists
 	voice      func(s *session, point string, r reply) reply
 	conditions func(Condition) (row, bool)
 }
@@ -28,12 +29,15 @@ type persona struct {
 //	srv := mock.Start(t, mock.Gmail(authority))
 //	cfg := smtp.Config{Profile: profile.Gmail(), DialContext: srv.Dial, TLSConfig: ...}
 //
-// Where nothing is known of the service, the server is itself.
+// Where nothing is known of the service, the server is itself. It takes what the
+// service lists and no more: Options.Without has the other extensions, and if
+// Options.Mechanisms is nil, the mechanisms are those of the service's that the
+// registry has and the options can check.
 func Gmail(a *Authority, conditions ...Condition) Options {
 	o := fromProfile(profile.Gmail(), a, conditions)
-	o.persona = &persona{"Gmail", gmailVoice, gmailCondition}
+	o.persona = &persona{"Gmail", profile.Gmail().Mechanisms, gmailVoice, gmailCondition}
 	o.MaxSize = 35882577
-	o.Capabilities = capabilities(profile.Gmail(), []string{"SIZE 35882577", "8BITMIME", "STARTTLS", "AUTH", "ENHANCEDSTATUSCODES", "PIPELINING", "CHUNKING", "SMTPUTF8"})
+	o.lists(profile.Gmail(), []string{"SIZE 35882577", "8BITMIME", "STARTTLS", "AUTH", "ENHANCEDSTATUSCODES", "PIPELINING", "CHUNKING", "SMTPUTF8"})
 	return o
 }
 
@@ -42,9 +46,9 @@ func Gmail(a *Authority, conditions ...Condition) Options {
 // [MicrosoftOAuth]. See [Gmail].
 func Microsoft365(a *Authority, conditions ...Condition) Options {
 	o := fromProfile(profile.Microsoft365(), a, conditions)
-	o.persona = &persona{"Microsoft 365", microsoftVoice, microsoftCondition}
+	o.persona = &persona{"Microsoft 365", profile.Microsoft365().Mechanisms, microsoftVoice, microsoftCondition}
 	o.MaxSize = 157286400
-	o.Capabilities = capabilities(profile.Microsoft365(), []string{"SIZE 157286400", "PIPELINING", "DSN", "ENHANCEDSTATUSCODES", "STARTTLS", "AUTH", "8BITMIME", "BINARYMIME", "CHUNKING", "SMTPUTF8"})
+	o.lists(profile.Microsoft365(), []string{"SIZE 157286400", "PIPELINING", "DSN", "ENHANCEDSTATUSCODES", "STARTTLS", "AUTH", "8BITMIME", "BINARYMIME", "CHUNKING", "SMTPUTF8"})
 	return o
 }
 
@@ -73,6 +77,29 @@ func fromProfile(p *profile.Profile, a *Authority, conditions []Condition) Optio
 	return o
 }
 
+// lists sets what a service lists, and takes away what it does not.
+func (o *Options) lists(p *profile.Profile, lines []string) {
+	o.Capabilities = capabilities(p, lines)
+	for _, extension := range extensions {
+		if !slices.ContainsFunc(lines, func(line string) bool { return keyword(line) == extension }) {
+			o.Without = append(o.Without, extension)
+		}
+	}
+}
+
+// runnable returns those of a persona's mechanisms that the server can run, be it
+// to refuse every password.
+func (o *Options) runnable() []string {
+	names := []string{}
+	for _, name := range o.persona.mechanisms {
+		m, known := o.Registry.Lookup(name)
+		if known && m.NewServer != nil && (!takesTokens(m.Name) || o.Tokens != nil || o.Directory != nil) {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
 // capabilities returns what a service lists before and after TLS. What the server
 // does not have is not listed; mechanisms that it does not have are, for clients
 // must not be confused by them.
@@ -93,6 +120,20 @@ func capabilities(p *profile.Profile, lines []string) Capabilities {
 		}
 	}
 	return c
+}
+
+// first returns the first line of a reply, "" if it has none.
+func (r *reply) first() string {
+	if len(r.lines) == 0 {
+		return ""
+	}
+	return r.lines[0]
+}
+
+// beginning returns a reply of several lines with another first one.
+func (r reply) beginning(line string) reply {
+	r.lines = append([]string{line}, r.lines[min(1, len(r.lines)):]...)
+	return r
 }
 
 // keyword returns the name of an extension out of its line.

@@ -48,7 +48,7 @@ const (
 	// MailboxLogonFailed refuses each message with 430 4.2.0, which looks
 	// temporary: the application has no access to the mailbox.
 	MailboxLogonFailed
-	// SendAsDenied refuses, with 554 5.2.252, messages from anybody but the mailbox
+	// SendAsDenied refuses, with 550 5.2.252, messages from anybody but the mailbox
 	// that signed in.
 	SendAsDenied
 	// SenderNotPermitted refuses such senders at MAIL, with 550 5.7.60.

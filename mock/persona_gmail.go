@@ -22,8 +22,7 @@ func gmailVoice(s *session, point string, r reply) reply {
 	case point == "CONNECT" && r.code == 220: // xoauth2-protocol
 		return lines(220, "", s.srv.opts.Hostname+" ESMTP")
 	case point == "EHLO" && r.code == 250: // xoauth2-protocol
-		r.lines[0] = s.srv.opts.Hostname + " at your service, [127.0.0.1]"
-		return r
+		return r.beginning(s.srv.opts.Hostname + " at your service, [127.0.0.1]")
 	case strings.HasPrefix(point, "AUTH"):
 		return gmailSignIn(r, lines)
 	case r.code == 530 && r.enhanced == "5.7.0" && s.tls == nil: // answer/3726730
@@ -31,7 +30,7 @@ func gmailVoice(s *session, point string, r reply) reply {
 	case r.code == 530: // answer/3726730: to MAIL without a sign-in
 		return lines(530, "5.7.0", "Authentication Required. For more information, go to", "https://support.google.com/mail/?p=WantAuthError")
 	case point == "EOD" && r.code == 250:
-		return lines(250, "2.0.0", "OK "+strings.TrimPrefix(r.lines[0], "Queued as "))
+		return lines(250, "2.0.0", "OK "+strings.TrimPrefix(r.first(), "Queued as "))
 	case (point == "MAIL" || point == "RCPT") && r.code == 250:
 		return lines(250, r.enhanced, "OK")
 	case point == "DATA" && r.code == 354:
@@ -59,7 +58,7 @@ func gmailSignIn(r reply, lines func(int, string, ...string) reply) reply {
 			"Username and Password not accepted. For more information, go to",
 			"https://support.google.com/mail/?p=BadCredentials" + gmailMark,
 		}, r.then}
-	case r.code == 454 && strings.HasPrefix(r.lines[0], "Too many sign-ins"): // answer/3726730
+	case r.code == 454 && strings.HasPrefix(r.first(), "Too many sign-ins"): // answer/3726730
 		return lines(454, "4.7.0", "Too many login attempts, please try again later.")
 	}
 	return r

@@ -9,6 +9,11 @@ import "strings"
 //	https://learn.microsoft.com/en-us/exchange/troubleshoot/send-emails/smtp-submission-improvements
 //	https://learn.microsoft.com/en-us/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online/non-delivery-reports-in-exchange-online
 //	https://learn.microsoft.com/en-us/exchange/clients-and-mobile-in-exchange-online/deprecation-of-basic-authentication-exchange-online
+//	https://learn.microsoft.com/en-us/exchange/use-telnet-to-test-smtp-communication-exchange-2013-help
+//	https://github.com/simonrob/email-oauth2-proxy/issues/93 (greeting, capabilities)
+//	https://github.com/tarickb/sasl-xoauth2/issues/97 (STARTTLS)
+//	https://github.com/mikel/mail/issues/1357 (a mechanism that is not offered)
+//	https://github.com/glowroot/glowroot/issues/226 (MAIL without a sign-in)
 //
 // The name in brackets at the end is a machine there; here it is the mock.
 const microsoftMark = " [mock.prod.outlook.com]"
@@ -17,32 +22,31 @@ const microsoftMark = " [mock.prod.outlook.com]"
 func microsoftVoice(s *session, point string, r reply) reply {
 	one := func(code int, enhanced, text string) reply { return reply{code, enhanced, []string{text}, r.then} }
 	switch {
-	case point == "CONNECT" && r.code == 220:
+	case point == "CONNECT" && r.code == 220: // email-oauth2-proxy/issues/93
 		return one(220, "", s.srv.opts.Hostname+" Microsoft ESMTP MAIL Service ready")
-	case point == "EHLO" && r.code == 250:
-		r.lines[0] = s.srv.opts.Hostname + " Hello [127.0.0.1]"
-		return r
-	case point == "STARTTLS" && r.code == 220:
+	case point == "EHLO" && r.code == 250: // email-oauth2-proxy/issues/93
+		return r.beginning(s.srv.opts.Hostname + " Hello [127.0.0.1]")
+	case point == "STARTTLS" && r.code == 220: // sasl-xoauth2/issues/97
 		return one(220, "2.0.0", "SMTP server ready")
-	case strings.HasPrefix(point, "AUTH") && r.code == 235:
+	case strings.HasPrefix(point, "AUTH") && r.code == 235: // how-to-authenticate
 		return one(235, "2.7.0", "Authentication successful")
-	case strings.HasPrefix(point, "AUTH") && r.code == 535 && r.enhanced == "5.7.8": // a password; tokens have the same words
+	case strings.HasPrefix(point, "AUTH") && r.code == 535 && r.enhanced == "5.7.8": // how-to-authenticate; passwords have the same words
 		return one(535, "5.7.3", "Authentication unsuccessful"+microsoftMark)
-	case strings.HasPrefix(point, "AUTH") && r.code == 504:
+	case strings.HasPrefix(point, "AUTH") && r.code == 504: // mail/issues/1357
 		return one(504, "5.7.4", "Unrecognized authentication type"+microsoftMark)
-	case point == "MAIL" && r.code == 530 && s.tls != nil: // no sign-in
-		return one(530, "5.7.57", "Client not authenticated to send mail."+microsoftMark)
-	case point == "MAIL" && r.code == 451 && r.enhanced == "4.3.2": // more than the connections of a mailbox
+	case point == "MAIL" && r.code == 530 && s.tls != nil: // glowroot/issues/226
+		return one(530, "5.7.57", "SMTP; Client was not authenticated to send anonymous mail during MAIL FROM"+microsoftMark)
+	case point == "MAIL" && r.code == 451 && r.enhanced == "4.3.2": // smtp-submission-improvements: more than the connections of a mailbox
 		return one(432, "4.3.2", "Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending for more information."+microsoftMark)
-	case point == "MAIL" && r.code == 250:
+	case point == "MAIL" && r.code == 250: // use-telnet
 		return one(250, "2.1.0", "Sender OK")
-	case point == "RCPT" && r.code == 250:
+	case point == "RCPT" && r.code == 250: // use-telnet
 		return one(250, "2.1.5", "Recipient OK")
-	case point == "DATA" && r.code == 354:
+	case point == "DATA" && r.code == 354: // use-telnet
 		return one(354, "", "Start mail input; end with <CRLF>.<CRLF>")
-	case point == "EOD" && r.code == 250:
-		return one(250, "2.0.0", "OK <"+strings.TrimPrefix(r.lines[0], "Queued as ")+"@mock.prod.outlook.com> Queued mail for delivery")
-	case point == "QUIT" && r.code == 221:
+	case point == "EOD" && r.code == 250: // use-telnet
+		return one(250, "2.6.0", "<"+strings.TrimPrefix(r.first(), "Queued as ")+"@mock.prod.outlook.com> Queued mail for delivery")
+	case point == "QUIT" && r.code == 221: // use-telnet
 		return one(221, "2.0.0", "Service closing transmission channel")
 	}
 	return r
@@ -57,7 +61,6 @@ func microsoftCondition(c Condition) (row, bool) {
 	at := func(point string, code int, enhanced, text string) (row, bool) {
 		return row{point, nil, reply{code, enhanced, []string{text + microsoftMark}, nil}}, true
 	}
-	denied := "STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied;"
 	var (
 		r     row
 		known bool
@@ -70,7 +73,7 @@ func microsoftCondition(c Condition) (row, bool) {
 	case MailboxLogonFailed: // https://github.com/simonrob/email-oauth2-proxy/issues/271
 		return at("EOD", 430, "4.2.0", "STOREDRV; mailbox logon failure; MapiExceptionLogonFailed")
 	case SendAsDenied: // learn.microsoft.com, non-delivery reports
-		r, known = at("EOD", 554, "5.2.252", "SendAsDenied; mailbox is not allowed to send as the sender; "+denied)
+		r, known = at("EOD", 550, "5.2.252", "SendAsDenied; the mailbox is not allowed to send as the sender")
 	case SenderNotPermitted: // learn.microsoft.com, non-delivery reports
 		r, known = at("MAIL", 550, "5.7.60", "SMTP; Client does not have permissions to send as this sender")
 	case MailboxFull: // learn.microsoft.com, smtp-submission-improvements

@@ -114,7 +114,7 @@ func TestConditions(t *testing.T) {
 		{microsoft, mock.ServiceNotActive, false, 421, "4.3.2", smtp.Throttled, "maintenance"},
 		{microsoft, mock.TooManySubmissions, false, 432, "4.3.2", smtp.Throttled, "at most three connections"},
 		{microsoft, mock.MailboxLogonFailed, false, 430, "4.2.0", smtp.Temporary, "may not open the mailbox"},
-		{microsoft, mock.SendAsDenied, false, 554, "5.2.252", smtp.Permanent, "Send As"},
+		{microsoft, mock.SendAsDenied, false, 550, "5.2.252", smtp.Permanent, "Send As"},
 		{microsoft, mock.SenderNotPermitted, false, 550, "5.7.60", smtp.Permanent, "Send As"},
 		{microsoft, mock.MailboxFull, false, 554, "5.2.2", smtp.Permanent, "mailbox is full"},
 	} {
@@ -175,6 +175,65 @@ func TestOwnSender(t *testing.T) {
 	srv, a := microsoft.open(t, nil, mock.SendAsDenied, mock.SenderNotPermitted)
 	if err := sendFrom(t, microsoft.client(srv, tokenOf(a, mailbox)), strings.ToUpper(mailbox)); err != nil {
 		t.Error(err)
+	}
+}
+
+// A persona takes what it lists, and nothing else.
+func TestPersonaTakesWhatItLists(t *testing.T) {
+	for _, test := range []struct {
+		service  service
+		commands []string
+		answers  []string
+	}{
+		{gmail, []string{
+			"AUTH SCRAM-SHA-256 =", "AUTH CRAM-MD5", "AUTH XOAUTH",
+			"AUTH PLAIN " + b64("\x00"+mailbox+"\x00"+appPassword),
+			"MAIL FROM:<> RET=FULL", "MAIL FROM:<> ENVID=x", "MAIL FROM:<> REQUIRETLS", "MAIL FROM:<> BODY=BINARYMIME",
+			"MAIL FROM:<" + mailbox + "> BODY=8BITMIME", "RCPT TO:<a@b.test> NOTIFY=NEVER", "RCPT TO:<a@b.test> ORCPT=rfc822;a@b.test",
+		}, []string{
+			"504 5.7.4", "504 5.7.4", "504 5.7.4", "235 2.7.0",
+			"555 5.5.4", "555 5.5.4", "555 5.5.4", "555 5.5.4", "250 2.1.0", "555 5.5.4", "555 5.5.4",
+		}},
+		{microsoft, []string{
+			"AUTH SCRAM-SHA-256 =", "AUTH PLAIN " + b64("\x00"+mailbox+"\x00"+appPassword), "AUTH OAUTHBEARER =",
+			"AUTH LOGIN " + b64(mailbox), b64(appPassword),
+			"MAIL FROM:<> REQUIRETLS", "MAIL FROM:<" + mailbox + "> RET=FULL BODY=BINARYMIME", "RCPT TO:<a@b.test> NOTIFY=NEVER",
+		}, []string{"504 5.7.4", "504 5.7.4", "504 5.7.4", "334 ", "235 2.7.0", "555 5.5.4", "250 2.1.0", "250 2.1.5"}},
+	} {
+		t.Run(test.service.profile.Name, func(t *testing.T) {
+			srv, _ := test.service.open(t, func(o *mock.Options) { o.TLS = mock.ImplicitTLS })
+			c := dial(t, srv)
+			c.startTLS(srv)
+			c.replies(1)
+			c.ask("EHLO client.test\r\n")
+			var want []string
+			for i, command := range test.commands {
+				c.send(command + "\r\n")
+				if answer := c.line(); !strings.HasPrefix(answer, test.answers[i]) {
+					t.Errorf("%s: %q, want %s", command, answer, test.answers[i])
+				}
+				if test.answers[i][0] == '5' && command != "AUTH XOAUTH" { // Gmail lists that, and the mock does not have it
+					want = append(want, command)
+				}
+			}
+			if got := violations(srv); len(got) != len(want) {
+				t.Errorf("violations %q, want one for each of %q", got, want)
+			}
+		})
+	}
+}
+
+// A password is refused where nobody has one: the service lists it nevertheless.
+func TestPersonaWithoutUsers(t *testing.T) {
+	srv, _ := gmail.open(t, func(o *mock.Options) { o.Users = nil })
+	c := dial(t, srv)
+	c.startTLS(srv)
+	c.replies(1)
+	c.ask("EHLO client.test\r\n")
+	c.send("AUTH PLAIN " + b64("\x00"+mailbox+"\x00"+appPassword) + "\r\n")
+	c.expect("535-5.7.8 Username and Password not accepted.")
+	if got := violations(srv); len(got) != 0 {
+		t.Errorf("violations %q", got)
 	}
 }
 

@@ -16,6 +16,8 @@ func (s *session) legibleCommand(c *command) string {
 	switch {
 	case c.name == "AUTH":
 		return s.legibleAuth(string(c.line))
+	case string(c.line) == "*": // RFC 4954, Section 4: it gives up an exchange
+		return "*"
 	case c.mayBeSecret():
 		return redacted(len(c.line))
 	}

@@ -98,17 +98,26 @@ func TestScriptsKeepSecrets(t *testing.T) {
 func TestValuesOfDialoguesKeepSecrets(t *testing.T) {
 	given := mock.Values{"secret": "pencil-1"}
 	for name, test := range map[string]struct{ text, says string }{
-		"argument":       {"C: NOOP ${secret}\nC: QUIT", "NOOP pencil-1\r\nRSET\r\n"},
-		"argument, not":  {"C: NOOP ${secret}", "NOOP pencil-2\r\n"},
-		"pattern":        {"C~ NOOP *${secret}\nC: QUIT", "NOOP a pencil-1\r\nRSET\r\n"},
-		"pattern, not":   {"C~ NOOP *${secret}", "NOOP a pencil-2\r\n"},
-		"message, not":   {"C: NOOP b64(${secret})", "NOOP " + b64("pencil-2") + "\r\n"},
-		"like message":   {"C~ NOOP b64(${secret}*)", "NOOP " + b64("pencil-2") + "\r\n"},
-		"said":           {"S: 250 ${secret}\nC: QUIT", "RSET\r\n"},
-		"said in base64": {"S: 250 b64(${secret})\nC: QUIT", "RSET\r\n"},
-		"content, not":   {"CONTENT\n| a ${secret}", "a pencil-2\r\n.\r\n"},
-		"optional":       {"OPTIONAL\nC: NOOP ${secret}\nEND\nC: QUIT", "NOOP pencil-2\r\n"},
-		"skipped":        {"...\nC: NOOP ${secret}\nC: QUIT", "NOOP pencil-2\r\nNOOP pencil-1\r\nRSET\r\n"},
+		"argument":        {"C: NOOP ${secret}\nC: QUIT", "NOOP pencil-1\r\nRSET\r\n"},
+		"argument, not":   {"C: NOOP ${secret}", "NOOP pencil-2\r\n"},
+		"pattern":         {"C~ NOOP *${secret}\nC: QUIT", "NOOP a pencil-1\r\nRSET\r\n"},
+		"pattern, not":    {"C~ NOOP *${secret}", "NOOP a pencil-2\r\n"},
+		"message, not":    {"C: NOOP b64(${secret})", "NOOP " + b64("pencil-2") + "\r\n"},
+		"like message":    {"C~ NOOP b64(${secret}*)", "NOOP " + b64("pencil-2") + "\r\n"},
+		"said":            {"S: 250 ${secret}\nC: QUIT", "RSET\r\n"},
+		"said in base64":  {"S: 250 b64(${secret})\nC: QUIT", "RSET\r\n"},
+		"content, not":    {"CONTENT\n| a ${secret}", "a pencil-2\r\n.\r\n"},
+		"optional":        {"OPTIONAL\nC: NOOP ${secret}\nEND\nC: QUIT", "NOOP pencil-2\r\n"},
+		"early":           {"C: RSET\nC: NOOP ${secret}", "NOOP pencil-1\r\n"},
+		"twice":           {"C: NOOP ${secret}\nC: QUIT", "NOOP pencil-1\r\nNOOP pencil-1\r\n"},
+		"in EHLO":         {"C~ EHLO *\nC: NOOP ${secret}\nC: QUIT", "EHLO pencil-1\r\nRSET\r\n"},
+		"in MAIL":         {"C: RSET\nC: NOOP ${secret}", "MAIL FROM:<pencil-1@example.test>\r\n"},
+		"in content":      {"CONTENT\n| a\nC: NOOP ${secret}", "pencil-1\r\n.\r\n"},
+		"too long":        {"C: RSET\nC: NOOP ${secret}", "NOOP " + strings.Repeat("x", 1017) + "pencil-1\r\n"},
+		"in base64":       {"C: RSET\nC: NOOP ${secret}", "NOOP " + b64("pencil-1") + "\r\n"},
+		"not in the text": {"C: NOOP", "EHLO pencil-1\r\n"},
+		"not in content":  {"CONTENT\n| a", "pencil-1\r\n.\r\n"},
+		"skipped":         {"...\nC: NOOP ${secret}\nC: QUIT", "NOOP pencil-2\r\nNOOP pencil-1\r\nRSET\r\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -191,4 +200,34 @@ func authLike(prefix string) bool {
 	line = strings.TrimPrefix(line, "\n")
 	return !strings.Contains(prefix, "DATA") && !strings.Contains(strings.ToUpper(prefix), "BDAT") &&
 		(strings.Contains(line, "AUTH ") || strings.ContainsAny(line, "\r\n\t") || line == "" || strings.HasPrefix(line, "PASS "))
+}
+
+// TestIdentitiesThatAreNone: a client that has its password where the name belongs
+// does not put it into the report. Names show where they are the right ones.
+func TestIdentitiesThatAreNone(t *testing.T) {
+	for name, test := range map[string]struct {
+		step  mock.Step
+		says  string
+		shows string
+	}{
+		"PLAIN":                 {mock.SignIn("PLAIN", mock.Plain("user", "pencil-1")), "AUTH PLAIN " + b64("\x00pencil-2\x00user"), "user"},
+		"PLAIN, right name":     {mock.SignIn("PLAIN", mock.Plain("user", "pencil-1")), "AUTH PLAIN " + b64("\x00user\x00pencil-2"), "both are ^@user^@<redacted 8 octets>"},
+		"PLAIN, as a line":      {mock.Expect("AUTH PLAIN " + b64("\x00user\x00pencil-1")), "AUTH PLAIN " + b64("pencil-2\x00pencil-2\x00user"), "user"},
+		"PLAIN, not now":        {mock.Expect("NOOP"), "AUTH PLAIN " + b64("\x00pencil-2\x00user"), "redacted 8"},
+		"XOAUTH2":               {mock.SignIn("XOAUTH2", mock.Bearer("user", "pencil-1")), "AUTH XOAUTH2 " + b64("user=pencil-2\x01auth=Bearer user\x01\x01"), "user="},
+		"XOAUTH2, scheme":       {mock.SignIn("XOAUTH2", mock.Bearer("user", "pencil-1")), "AUTH XOAUTH2 " + b64("user=user\x01auth=pencil-2 user\x01\x01"), "user=user"},
+		"OAUTHBEARER, host":     {mock.SignIn("OAUTHBEARER"), "AUTH XOAUTH2 " + b64("n,a=pencil-2,\x01host=pencil-2\x01auth=Bearer x\x01\x01"), "host="},
+		"AUTH, as a command":    {mock.ExpectCommand("AUTH", "PLAIN "+b64("\x00user\x00pencil-1")), "AUTH PLAIN " + b64("\x00pencil-2\x00user"), "user"},
+		"AUTH, with parameters": {mock.ExpectCommand("AUTH", "PLAIN", "pencil-1"), "AUTH PLAIN pencil-2", "Expect AUTH PLAIN <redacted 8 octets>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				text := told(t, scripted(test.step), test.says+"\r\n")
+				if !strings.Contains(text, test.shows) {
+					t.Errorf("%q is not in\n%s", test.shows, text)
+				}
+				wantUntold(t, text, "pencil-1", "pencil-2")
+			})
+		})
+	}
 }

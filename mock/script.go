@@ -39,6 +39,7 @@ const (
 // A script is a server's part in dialogues that were written down before.
 type script struct {
 	tolerate Tolerance
+	values   secretValues
 
 	mu       sync.Mutex
 	plots    []*plot // one for each connection that is to come
@@ -55,7 +56,7 @@ func newScript(s Step, tolerate Tolerance) *script {
 	if s == nil {
 		return nil
 	}
-	sc := &script{tolerate: tolerate, changed: make(chan struct{})}
+	sc := &script{tolerate: tolerate, values: valuesOf(s), changed: make(chan struct{})}
 	if top := s.step(); top.conns {
 		for _, kid := range top.kids {
 			placed := *kid.step()
@@ -95,14 +96,13 @@ func (o *Options) checkScript() error {
 
 // play serves a connection.
 func (sc *script) play(s *session) {
-	plot := sc.begin()
-	if plot == nil {
+	if s.plot == nil {
 		if !sc.tolerate.has(SurpriseConnections) {
 			sc.fail(&ScriptError{Session: s.id, Reason: fmt.Sprintf("surprise connection: the script has %d", len(sc.plots))})
 		}
 		return
 	}
-	p := newPlayer(s, plot, sc)
+	p := newPlayer(s, sc)
 	defer p.leave()
 	if failure := p.run(); failure != nil {
 		sc.fail(failure)
@@ -111,6 +111,9 @@ func (sc *script) play(s *session) {
 
 // begin returns the plot of the next connection, nil if there is none.
 func (sc *script) begin() *plot {
+	if sc == nil {
+		return nil
+	}
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
 	if sc.begun == len(sc.plots) {

@@ -23,7 +23,6 @@ const (
 type player struct {
 	*session
 	script   *script
-	plot     *plot
 	current  *node // the leaf being played
 	patience time.Duration
 	progress int  // grows when octets are taken from the client or said to it
@@ -44,9 +43,9 @@ const (
 	holding
 )
 
-func newPlayer(s *session, plot *plot, sc *script) *player {
+func newPlayer(s *session, sc *script) *player {
 	s.tx = &transaction{eightBit: true} // a script says by itself what content may be
-	return &player{session: s, script: sc, plot: plot, patience: defaultPatience}
+	return &player{session: s, script: sc, patience: defaultPatience}
 }
 
 // A mismatch says that the client has not done what a step expects.
@@ -91,7 +90,7 @@ func (p *player) run() *ScriptError {
 func (p *player) failure(m *mismatch, missing []*node) *ScriptError {
 	p.recordUnread()
 	e := &ScriptError{
-		Session: p.id, Steps: len(p.plot.leaves), Reason: m.reason,
+		Session: p.id, Steps: len(p.plot.leaves), Reason: p.hide(m.reason),
 		Transcript: tail(p.rec.snapshot().Transcript), NeverReached: describe(missing),
 	}
 	at := m.at
@@ -274,7 +273,7 @@ func (p *player) fill() ([]byte, error) {
 func (p *player) nothing(err error, waiting []byte) error {
 	rest := ""
 	if len(waiting) > 0 {
-		rest = fmt.Sprintf(" behind %s, which has no CRLF", p.show(string(waiting)))
+		rest = fmt.Sprintf(" behind %s, which has no CRLF", p.show(string(waiting), ""))
 	}
 	switch {
 	case p.srv.ctx.Err() != nil:
@@ -327,5 +326,5 @@ func (p *player) end() error {
 		return nil
 	}
 	line, _, _ := bytes.Cut(waiting, []byte("\r\n"))
-	return &mismatch{reason: fmt.Sprintf("%d octets that no step reads, beginning with %s", len(waiting), p.show(string(line))), final: true}
+	return &mismatch{reason: fmt.Sprintf("%d octets that no step reads, beginning with %s", len(waiting), p.show(string(line), "")), final: true}
 }

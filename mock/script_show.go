@@ -1,7 +1,6 @@
 package mock
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 
@@ -34,28 +33,33 @@ func (p *player) transcribe(line string) string {
 	switch {
 	case p.challenged:
 		return legibleResponse([]byte(line))
-	case p.veil && c.name != "AUTH":
-		return veiledLine(line)
-	}
-	return p.legibleCommand(&c)
-}
-
-// show returns a line for an error. What belongs to AUTH is decoded, so that two
-// of them can be told apart, but for their secrets.
-func (p *player) show(line string) string {
-	c := parseCommand([]byte(line), false)
-	switch {
-	case p.challenged:
-		return showBase64(p.mechanism, line)
 	case c.name == "AUTH":
-		return p.showAuth(line)
+		return p.legibleCommand(&c)
 	case p.veil:
 		return veiledLine(line)
 	}
+	c = parseCommand([]byte(p.hide(line)), false)
 	return p.legibleCommand(&c)
 }
 
-func (p *player) showAuth(line string) string {
+// hide replaces the values that the script was given.
+func (p *player) hide(text string) string { return p.script.values.hide(text) }
+
+// show returns a line for an error, beside the one that was wanted, "" if none
+// was in particular. What belongs to AUTH is decoded, so that two of them can be
+// told apart, but for their secrets.
+func (p *player) show(line, want string) string {
+	c := parseCommand([]byte(line), false)
+	switch {
+	case p.challenged:
+		return p.hide(showBase64(p.mechanism, line, want))
+	case c.name == "AUTH":
+		return p.hide(p.showAuth(line, want))
+	}
+	return p.transcribe(line)
+}
+
+func (p *player) showAuth(line, want string) string {
 	_, argument, _ := strings.Cut(line, " ")
 	name, initial, found := strings.Cut(argument, " ")
 	_, known := p.srv.opts.Registry.Lookup(name)
@@ -65,11 +69,13 @@ func (p *player) showAuth(line string) string {
 	case !found:
 		return "AUTH " + name
 	}
-	return "AUTH " + name + " " + showBase64(name, initial)
+	return "AUTH " + name + " " + showBase64(name, initial, lastWord(want))
 }
 
-// showBase64 returns a message in base64 as b64(message).
-func showBase64(mechanism, text string) string {
+func lastWord(line string) string { return line[strings.LastIndexByte(line, ' ')+1:] }
+
+// showBase64 returns a message in base64 as b64(message), beside a wanted one.
+func showBase64(mechanism, text, want string) string {
 	if text == "" || text == "=" || text == "*" {
 		return text
 	}
@@ -77,76 +83,8 @@ func showBase64(mechanism, text string) string {
 	if err != nil {
 		return redacted(len(text)) + " (no base64)"
 	}
-	return "b64(" + showSASL(mechanism, message) + ")"
-}
-
-// showSASL returns a client's message without its secrets. Of mechanisms that it
-// does not know, all is secret.
-func showSASL(mechanism string, message []byte) string {
-	switch strings.ToUpper(mechanism) {
-	case "PLAIN": // RFC 4616, Section 2
-		parts := bytes.Split(message, []byte{0})
-		if len(parts) == 3 {
-			return caret(parts[0]) + "^@" + caret(parts[1]) + "^@" + secret(parts[2])
-		}
-	case "XOAUTH2", "OAUTHBEARER": // RFC 7628, Section 3.1
-		pairs := bytes.Split(message, []byte{1})
-		shown := make([]string, len(pairs))
-		for i, pair := range pairs {
-			shown[i] = showPair(pair, i == 0)
-		}
-		return strings.Join(shown, "^A")
-	}
-	return secret(message)
-}
-
-// showPair shows a part of an OAuth message, which may begin with a GS2 header.
-func showPair(pair []byte, first bool) string {
-	key, value, found := bytes.Cut(pair, []byte("="))
-	switch {
-	case first && (bytes.HasPrefix(pair, []byte("n,")) || bytes.HasPrefix(pair, []byte("y,"))):
-		return caret(pair)
-	case !found:
-		return secret(pair)
-	}
-	switch string(key) {
-	case "user", "host", "port":
-		return caret(pair)
-	case "auth":
-		scheme, token, found := bytes.Cut(value, []byte(" "))
-		if found && len(scheme) <= len("Bearer") {
-			return "auth=" + caret(scheme) + " " + secret(token)
-		}
-	}
-	return secret(pair)
-}
-
-// secret stands for octets that are not shown. Nothing is no secret, and the
-// pattern for anything is none.
-func secret(octets []byte) string {
-	if len(octets) == 0 || string(octets) == "*" {
-		return string(octets)
-	}
-	return redacted(len(octets))
-}
-
-// caret shows octets: control characters as ^A, others that are not ASCII as
-// \xff.
-func caret(octets []byte) string {
-	var b strings.Builder
-	for _, c := range octets {
-		switch {
-		case c < ' ':
-			b.WriteString("^" + string(rune(c+'@')))
-		case c == 0x7f:
-			b.WriteString("^?")
-		case c > 0x7f:
-			fmt.Fprintf(&b, `\x%02x`, c)
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
+	wanted, _ := wire.DecodeBase64([]byte(want)) // else nothing was wanted
+	return "b64(" + showSASL(mechanism, message, wanted) + ")"
 }
 
 // maxDiff is the largest text that is compared line by line, in octets.

@@ -114,7 +114,7 @@ func TestSteps(t *testing.T) {
 		"matcher panics":  {mock.ExpectData(mock.That(func([]byte) error { panic("x") })), "DATA\r\n.\r\n", "panic"},
 		"close":           {mock.Seq(mock.Reply(421, "4.3.2", "busy"), mock.Drop()), "", ""},
 		"after close":     {mock.Seq(mock.Drop(), mock.Expect("A")), "", "connection is over"},
-		"unread":          {mock.Expect("A"), "A\r\nB\r\n", "3 octets that no step reads, beginning with <redacted 1 octets>"},
+		"unread":          {mock.Expect("A"), "A\r\nB\r\n", "3 octets that no step reads, beginning with <redacted 1 octet>"},
 		"left early":      {mock.Seq(mock.Expect("A"), mock.Expect("B")), "A\r\n", "the client has ended the connection"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -185,7 +185,7 @@ func TestScriptReport(t *testing.T) {
 		), say("EHLO client.test\r\nAUTH XOAUTH2 "+good+"\r\n"))
 		e := wantScriptError(t, err,
 			"mock: session 1: step 4 of 9 (script_test.go:", "Expect AUTH XOAUTH2: octets differ (-want +got):",
-			"\n- \t\"me\",", "\n+ \t\"you\",", "auth=Bearer <redacted 6 octets>",
+			"\n- \t\"me@example.test\",", "\n+ \t\"<redacted 16 octets>\",", "auth=Bearer <redacted 6 octets>",
 			"\nlast lines:\n  +0.000s S: 220 mock.test ESMTP\n", "C: EHLO client.test", "C: AUTH XOAUTH2 <redacted",
 			"\nnever reached:\n  5 Reply 535 ("+fmt.Sprintf("script_test.go:%d", here+4)+")", "  7 Expect QUIT (", "  8 Send 221 2.0.0 Bye (")
 		for _, secret := range []string{"w4nted", "s3cret", good, b64("w4nted")} {

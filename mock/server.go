@@ -31,8 +31,9 @@ type Server struct {
 	mu     sync.Mutex
 	closed bool
 	conns  map[net.Conn]struct{}
-	coming int           // connections in memory that were dialled and are not in conns yet
+	coming int           // connections in memory that were dialled and have no session yet
 	moved  chan struct{} // closed when a connection begins or ends, or a fault first happens
+	ended  chan struct{} // closed when the first Close has done its work
 }
 
 // A TB is what [Start] and [StartAuthority] need of a testing.TB.
@@ -57,7 +58,9 @@ func Start(t TB, o Options) *Server {
 	t.Cleanup(func() {
 		t.Helper()
 		s.awaitFaults()
-		s.Close() // closing a listener that nobody has closed does not fail
+		if err := s.Close(); err != nil {
+			t.Errorf("%v", err)
+		}
 		s.script.report(t)
 		s.reportFaults(t)
 		s.journal.report(t, s.opts.Strict)
@@ -90,7 +93,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{opts: &o, listener: l, cert: cert, conns: make(map[net.Conn]struct{}), moved: make(chan struct{})}
+	s := &Server{opts: &o, listener: l, cert: cert, conns: make(map[net.Conn]struct{}), moved: make(chan struct{}), ended: make(chan struct{})}
 	s.reached = make([]atomic.Bool, len(o.Faults))
 	s.journal.init()
 	s.journal.onLine = o.OnLine
@@ -98,53 +101,6 @@ func New(o Options) (*Server, error) {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.wg.Go(s.accept)
 	return s, nil
-}
-
-// Close ends the server: it cuts every connection and waits until nothing of it
-// runs any more. What it has recorded stays. Only the first call does anything.
-func (s *Server) Close() error {
-	s.mu.Lock()
-	first := !s.closed
-	s.closed = true
-	conns := s.conns
-	s.conns = nil
-	s.mu.Unlock()
-	if !first {
-		s.wg.Wait()
-		return nil
-	}
-	s.script.linger()
-	s.cancel()
-	err := s.listener.Close()
-	for conn := range conns {
-		conn.Close() // its session sees the error
-	}
-	s.wg.Wait()
-	s.script.close()
-	s.journal.close()
-	return err
-}
-
-// accept serves connections until the listener closes.
-func (s *Server) accept() {
-	for {
-		conn, err := s.listener.Accept()
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) || !s.pause() {
-				return
-			}
-			continue
-		}
-		if !s.track(conn) {
-			conn.Close()
-			return
-		}
-		session := newSession(s, conn) // here, so that numbers follow the connects
-		s.wg.Go(func() {
-			defer s.untrack(conn)
-			session.serve()
-		})
-	}
 }
 
 // pause waits before another try to accept, for the process may have run out of
@@ -156,30 +112,6 @@ func (s *Server) pause() bool {
 	case <-s.ctx.Done():
 		return false
 	}
-}
-
-// track remembers a connection so that Close can cut it.
-func (s *Server) track(conn net.Conn) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.opts.Network == InMemory {
-		s.coming--
-	}
-	if s.closed {
-		s.stir()
-		return false
-	}
-	s.conns[conn] = struct{}{}
-	s.stir()
-	return true
-}
-
-func (s *Server) untrack(conn net.Conn) {
-	conn.Close()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.conns, conn)
-	s.stir()
 }
 
 // stir wakes those who wait for a change. The caller holds the lock.
@@ -210,18 +142,6 @@ func (s *Server) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 		s.expect(-1)
 	}
 	return conn, err
-}
-
-// expect counts the connections in memory that are on their way, so that nobody
-// takes the server for idle before it has noticed one.
-func (s *Server) expect(n int) {
-	if s.opts.Network != InMemory {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.coming += n
-	s.stir()
 }
 
 // TLSConfig returns a new configuration for clients that dial Addr: it trusts
@@ -262,6 +182,10 @@ func (o *Options) defaultAddr() string {
 type listener interface {
 	net.Listener
 	dial(context.Context) (net.Conn, error)
+
+	// barrier waits until Accept has returned all connections that were there
+	// before, or ctx ends.
+	barrier(ctx context.Context)
 }
 
 func listen(n Network, addr, memoryAddr string, window int) (listener, error) {
@@ -271,15 +195,9 @@ func listen(n Network, addr, memoryAddr string, window int) (listener, error) {
 		if err != nil {
 			return nil, fmt.Errorf("mock: %w", err)
 		}
-		return tcpListener{l}, nil
+		return newTCPListener(l), nil
 	case InMemory:
 		return newMemoryListener(memoryAddr, window), nil
 	}
 	return nil, errors.New("mock: unknown Options.Network")
-}
-
-type tcpListener struct{ net.Listener }
-
-func (l tcpListener) dial(ctx context.Context) (net.Conn, error) {
-	return new(net.Dialer).DialContext(ctx, "tcp", l.Addr().String())
 }

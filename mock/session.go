@@ -17,6 +17,7 @@ import (
 type session struct {
 	srv  *Server
 	id   int
+	plot *plot // what the script is for this connection; nil: nothing
 	rec  *record
 	raw  *tripConn // counts what goes over the wire
 	conn net.Conn  // raw, or TLS over it
@@ -32,6 +33,8 @@ type session struct {
 	pace     *pace              // how the present answer is sent; nil: as all are
 	octets   int                // of the commands answered since out was empty
 	over     bool               // the connection is to be closed
+	replies  int                // that were sent
+	astray   bool               // a fault has sent more of them than one a command
 	last     int                // code of the latest reply, 0 if a fault sent none
 
 	fragments *pace // how all answers are sent; nil: at once
@@ -171,11 +174,19 @@ func (s *session) send(octets []byte) {
 	lines := bytes.SplitAfter(octets, []byte("\r\n"))
 	for _, line := range lines {
 		if len(line) > 0 {
+			s.count(line)
 			s.rec.line(FromServer, s.legibleReply(line))
 		}
 	}
 	if s.out.Len() > maxPending {
 		s.flush()
+	}
+}
+
+// count counts the line if it ends a reply.
+func (s *session) count(line []byte) {
+	if codeOf(string(bytes.TrimSuffix(line, []byte("\r\n")))) != 0 {
+		s.replies++
 	}
 }
 
@@ -203,6 +214,8 @@ func (s *session) flush() {
 	switch {
 	case errors.Is(err, errCut):
 		s.over = true
+	case s.plot != nil && isGone(err):
+		// A script goes on with what the client has said before.
 	case err != nil:
 		s.fail(err)
 	}
@@ -255,22 +268,25 @@ func (s *session) settle() {
 	}
 	switch {
 	case s.in.Buffered() > 0:
-		s.await(lineGrace)
+		s.await(lineGrace, s.buffered)
 	case s.grouped && s.batch > 1 && s.octets > wholeGroup:
-		s.await(lineGrace)
+		s.await(lineGrace, s.buffered)
 	case s.grouped && s.batch > 1:
-		s.await(groupGrace)
+		s.await(groupGrace, s.buffered)
 	}
 	if !s.buffered() {
 		s.flush()
 	}
 }
 
-// await waits for a whole line, but no longer than that.
-func (s *session) await(grace time.Duration) {
+// await waits until enough is there to read, but no longer than that.
+func (s *session) await(grace time.Duration, enough func() bool) {
+	if enough() {
+		return
+	}
 	s.conn.SetReadDeadline(time.Now().Add(grace))
 	defer s.conn.SetReadDeadline(time.Time{})
-	for !s.buffered() {
+	for !enough() {
 		if _, err := s.in.Peek(s.in.Buffered() + 1); err != nil {
 			return // if it was not the deadline, reading on will find it
 		}

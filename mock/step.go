@@ -41,6 +41,8 @@ type step struct {
 	choice   bool  // it plays one of its kids
 	mute     bool  // it takes nothing of the client, though it looks
 	veiled   bool  // the client's line may hold a value that the dialogue was given
+
+	values []string // those that a dialogue was given
 }
 
 func (s *step) step() *step { return s }

@@ -37,7 +37,7 @@ func ExpectAuth(mechanism string, initial ...Matcher) Step {
 		verb, argument, _ := strings.Cut(line, " ")
 		name, text, inline := strings.Cut(argument, " ")
 		if p.challenged || !strings.EqualFold(verb, "AUTH") || !strings.EqualFold(name, mechanism) {
-			return differs("want AUTH %s, got %s", mechanism, p.show(line))
+			return differs("want AUTH %s, got %s", mechanism, p.show(line, ""))
 		}
 		p.take(line)
 		p.mechanism = mechanism
@@ -47,7 +47,7 @@ func ExpectAuth(mechanism string, initial ...Matcher) Step {
 		}
 		message, err := decodeInitial(text, true)
 		if err != nil {
-			return differs("initial response is no base64: %s", p.show(line))
+			return differs("initial response is no base64: %s", p.show(line, ""))
 		}
 		return p.checkMessage(initial, message)
 	})
@@ -80,5 +80,7 @@ func (p *player) response(matchers []Matcher) error {
 }
 
 func (p *player) checkMessage(matchers []Matcher, message []byte) error {
-	return checkAll(matchers, message, func(b []byte) string { return showSASL(p.mechanism, b) })
+	return checkAll(matchers, message, func(octets, want []byte) string {
+		return p.hide(showSASL(p.mechanism, octets, want))
+	})
 }

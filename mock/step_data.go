@@ -31,7 +31,7 @@ func ExpectContent(m ...Matcher) Step {
 		}
 		p.rec.command("EOD", fmt.Sprintf("<content of %d octets>", size))
 		p.batch, p.grouped = 1, true
-		return checkAll(m, content, showContent)
+		return checkAll(m, content, p.showContent)
 	})
 }
 
@@ -51,7 +51,7 @@ func ExpectBDAT(last bool, m ...Matcher) Step {
 		size, isLast, ok := parseChunk(argument)
 		switch {
 		case !strings.EqualFold(verb, "BDAT") || !ok || isLast != last:
-			return differs("want %s, got %s", want, p.show(line))
+			return differs("want %s, got %s", want, p.show(line, ""))
 		case size > p.srv.opts.MaxSize:
 			return differs("chunk of %d octets; more than Options.MaxSize are not read", size)
 		}
@@ -63,7 +63,7 @@ func ExpectBDAT(last bool, m ...Matcher) Step {
 		if _, err := io.CopyN(&chunk, p.in, size); err != nil {
 			return p.cut("a chunk", err)
 		}
-		return checkAll(m, chunk.Bytes(), showContent)
+		return checkAll(m, chunk.Bytes(), p.showContent)
 	})
 }
 
@@ -74,8 +74,8 @@ func (p *player) cut(what string, err error) error {
 }
 
 // showContent returns content for an error. It is what the test has given to its
-// client, and so no secret.
-func showContent(content []byte) string { return string(content) }
+// client, and so no secret, but for values.
+func (p *player) showContent(content, _ []byte) string { return p.hide(string(content)) }
 
 // plural returns a count of things.
 func plural(n int, what string) string {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -77,9 +76,9 @@ func expectLine(want, shown, name string, match func(string) bool) *step {
 			p.take(got)
 			return nil
 		case veiled:
-			return differs("line differs %s", diff(briefly(shown), p.show(got)))
+			return differs("line differs %s", diff(briefly(shown), p.show(got, "")))
 		}
-		return differs("line differs %s", diff(p.show(want), p.show(got)))
+		return differs("line differs %s", diff(p.show(want, want), p.show(got, want)))
 	})
 	s.veiled = veiled
 	s.err = checkLine(want, "the client's are compared as")
@@ -96,7 +95,7 @@ func briefly(line string) string {
 		if !found {
 			return "AUTH " + name
 		}
-		return "AUTH " + name + " " + showBase64(name, initial)
+		return "AUTH " + name + " " + showBase64(name, initial, initial)
 	case verbOf(line) == "" && strings.Trim(line, "*=.") != "":
 		return redacted(len(line)) // it may be a response
 	}
@@ -110,7 +109,13 @@ func briefly(line string) string {
 // "SIZE=*", an asterisk stands for anything; the parameter "*" allows more.
 func ExpectCommand(verb, argument string, parameters ...string) Step {
 	want := commandView{strings.ToUpper(verb), argument, slices.Clone(parameters)}
-	name := strings.TrimRight("Expect "+briefly(want.Verb+" "+argument)+" "+strings.Join(parameters, " "), " ")
+	name := strings.TrimRight("Expect "+briefly(want.Verb+" "+argument), " ")
+	if more := strings.Join(parameters, " "); more != "" {
+		if want.Verb != "MAIL" && want.Verb != "RCPT" { // others have none: it may be anything
+			more = secret([]byte(more))
+		}
+		name += " " + more
+	}
 	return leaf(name, func(p *player) error {
 		line, err := p.peek()
 		if err != nil {
@@ -156,14 +161,14 @@ func viewCommand(line string) (commandView, error) {
 
 func (want commandView) compare(p *player, line string) error {
 	if strings.ContainsAny(line, "\r\n") {
-		return differs("bare CR or LF in %s", p.show(line))
+		return differs("bare CR or LF in %s", p.show(line, ""))
 	}
 	if p.challenged || verbOf(line) == "" || strings.EqualFold(verbOf(line), "AUTH") && want.Verb != "AUTH" {
-		return differs("want %s, got %s", want.Verb, p.show(line))
+		return differs("want %s, got %s", want.Verb, p.show(line, ""))
 	}
 	got, err := viewCommand(line)
 	if err != nil {
-		return differs("%v: %s", err, p.show(line))
+		return differs("%v: %s", err, p.show(line, ""))
 	}
 	if newGlob(want.Argument).match(got.Argument) {
 		got.Argument = want.Argument
@@ -173,9 +178,10 @@ func (want commandView) compare(p *player, line string) error {
 		return nil
 	}
 	if got.Verb == "AUTH" {
-		return differs("command differs %s", diff(p.show(want.Verb+" "+want.Argument), p.show(line)))
+		wanted := want.Verb + " " + want.Argument
+		return differs("command differs %s", diff(p.show(wanted, wanted), p.show(line, wanted)))
 	}
-	if shown := p.show(line); shown != line { // some of it may be secret
+	if shown := p.show(line, ""); shown != line { // some of it may be secret
 		return differs("want %s, got %s", want.Verb, shown)
 	}
 	return differs("command differs (-want +got):\n%s", gocmp.Diff(want, got))
@@ -219,10 +225,10 @@ func ExpectEOF() Step {
 		switch {
 		case len(waiting) > 0:
 			line, _, _ := strings.Cut(string(waiting), "\r\n")
-			return differs("want the end of the connection, got %s", p.show(line))
+			return differs("want the end of the connection, got %s", p.show(line, ""))
 		case p.srv.ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded):
 			return p.nothing(err, nil)
-		case !errors.Is(err, io.EOF):
+		case !isGone(err):
 			return differs("want the end of the connection, got %v", err)
 		}
 		p.progress++
@@ -248,7 +254,7 @@ func ExpectNothing() Step {
 		}
 		waiting, _ := p.in.Peek(p.in.Buffered())
 		line, _, _ := strings.Cut(string(waiting), "\r\n")
-		return &mismatch{reason: "want nothing, got " + p.show(line), final: true}
+		return &mismatch{reason: "want nothing, got " + p.show(line, ""), final: true}
 	})
 	s.mute = true
 	return s

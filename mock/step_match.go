@@ -69,14 +69,14 @@ func Plain(user, password string) Matcher { return Exactly("\x00" + user + "\x00
 var errDiffers = errors.New("mock: octets differ")
 
 // check returns a mismatch if got is not as it should be. What is shown of
-// octets is what show returns.
-func (m *Matcher) check(got []byte, show func([]byte) string) error {
+// octets is what show returns, beside those that are wanted.
+func (m *Matcher) check(got []byte, show func(octets, want []byte) string) error {
 	if m.match == nil {
 		return nil // the zero Matcher takes anything
 	}
 	if m.veiled {
-		show = func(octets []byte) string {
-			if bytes.Equal(octets, m.want) {
+		show = func(octets, want []byte) string {
+			if bytes.Equal(octets, want) {
 				return string(octets)
 			}
 			return redacted(len(octets))
@@ -89,13 +89,13 @@ func (m *Matcher) check(got []byte, show func([]byte) string) error {
 	case err != errDiffers: // of That
 		return &mismatch{reason: err.Error(), final: true}
 	case m.kind == "":
-		return &mismatch{reason: "octets differ " + diff(show(m.want), show(got)), final: true}
+		return &mismatch{reason: "octets differ " + diff(show(m.want, m.want), show(got, m.want)), final: true}
 	}
-	return &mismatch{reason: fmt.Sprintf("want %s %s\ngot %s", m.kind, show(m.want), show(got)), final: true}
+	return &mismatch{reason: fmt.Sprintf("want %s %s\ngot %s", m.kind, show(m.want, m.want), show(got, m.want)), final: true}
 }
 
 // checkAll returns the first mismatch.
-func checkAll(matchers []Matcher, got []byte, show func([]byte) string) error {
+func checkAll(matchers []Matcher, got []byte, show func(octets, want []byte) string) error {
 	for i := range matchers {
 		if err := matchers[i].check(got, show); err != nil {
 			return err

@@ -130,6 +130,84 @@ func TestMisledClient(t *testing.T) {
 	}
 }
 
+// TestBelievedPipelining: a client may send groups where EHLO lists PIPELINING,
+// whether the server has it or not, and nowhere else.
+func TestBelievedPipelining(t *testing.T) {
+	const group = "C: MAIL FROM:<>\nC: RCPT TO:<a@b.test>\nS: 250 2.1.0 Sender ok\nS: 250 2.1.5 Recipient ok"
+	hello := func(line string) string {
+		return "S: 220 mock.test ESMTP\nC: EHLO client.test\nS: 250-mock.test\nS: 250 " + line + "\n"
+	}
+	for name, test := range map[string]struct {
+		without []string
+		listed  string
+		want    int
+	}{
+		"listed, not had": {[]string{"PIPELINING"}, "PIPELINING", 0},
+		"had, not listed": {nil, "SIZE", 1},
+		"neither":         {[]string{"PIPELINING"}, "SIZE", 1},
+		"both":            {nil, "PIPELINING", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := mock.Options{Network: mock.InMemory, TLS: mock.NoTLS, Without: test.without, Capabilities: mock.Capabilities{Plain: []string{test.listed}}}
+			got := faultsFound(t, o, hello(test.listed)+group)
+			if len(got) != test.want {
+				t.Errorf("%q, want %d", got, test.want)
+			}
+		})
+	}
+}
+
+// TestNotListed: what EHLO did not list may work, and is a violation.
+func TestNotListed(t *testing.T) {
+	const hello = "S: 220 mock.test ESMTP\nC: EHLO client.test\nS: 250-mock.test\nS: 250 AUTH LOGIN\n"
+	for _, test := range []struct{ name, dialogue, want string }{
+		{"mechanism", "C: AUTH PLAIN " + b64("\x00user\x00secret") + "\nS: 235 2.7.0 Signed in", "AUTH PLAIN, which EHLO did not list (RFC 4954, Section 4)"},
+		{"mechanism that is listed", "C: AUTH LOGIN\nS: 334 " + b64("Username:") + "\nC: *\nS: 501 5.7.0 Authentication canceled", ""},
+		{"SIZE", "C: MAIL FROM:<> SIZE=1\nS: 250 2.1.0 Sender ok", "SIZE, which EHLO did not offer (RFC 5321, Section 4.1.1.11)"},
+		{"BODY", "C: MAIL FROM:<> BODY=8BITMIME\nS: 250 2.1.0 Sender ok", "BODY, which EHLO did not offer (RFC 5321, Section 4.1.1.11)"},
+		{"BINARYMIME", "C: MAIL FROM:<> BODY=BINARYMIME\nS: 250 2.1.0 Sender ok", "BODY, which EHLO did not offer (RFC 5321, Section 4.1.1.11)"},
+		{"DSN at MAIL", "C: MAIL FROM:<> RET=FULL\nS: 250 2.1.0 Sender ok", "RET, which EHLO did not offer (RFC 5321, Section 4.1.1.11)"},
+		{"DSN at RCPT", "C: MAIL FROM:<>\nS: 250 2.1.0 Sender ok\nC: RCPT TO:<a@b.test> NOTIFY=NEVER\nS: 250 2.1.5 Recipient ok", "NOTIFY, which EHLO did not offer (RFC 5321, Section 4.1.1.11)"},
+		{"AUTH at MAIL", "C: MAIL FROM:<> AUTH=<>\nS: 250 2.1.0 Sender ok", ""},
+		{
+			"BDAT", "C: MAIL FROM:<>\nS: 250 2.1.0 Sender ok\nC: RCPT TO:<a@b.test>\nS: 250 2.1.5 Recipient ok\nC: BDAT 0 LAST\nS: 250 2.0.0 Queued as 1.1",
+			"BDAT, and EHLO did not list CHUNKING (RFC 3030, Section 2)",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := mock.Options{Network: mock.InMemory, TLS: mock.NoTLS, InsecureAuth: true, Capabilities: mock.Capabilities{Plain: []string{"AUTH LOGIN"}}}
+			if got := strings.Join(faultsFound(t, o, hello+test.dialogue), "; "); got != test.want {
+				t.Errorf("found %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// TestBinaryMisled: a server that lists BINARYMIME and does not have it finds no
+// fault with the client that asks for it.
+func TestBinaryMisled(t *testing.T) {
+	for listed, want := range map[string]int{"BINARYMIME": 0, "CHUNKING": 1} {
+		o := mock.Options{Network: mock.InMemory, TLS: mock.NoTLS, Without: []string{"BINARYMIME"}, Capabilities: mock.Capabilities{Plain: []string{"8BITMIME", listed}}}
+		got := faultsFound(t, o, "S: 220 mock.test ESMTP\nC: EHLO client.test\nS: 250-mock.test\nS: 250-8BITMIME\nS: 250 "+listed+
+			"\nC: MAIL FROM:<> BODY=BINARYMIME\nS: 555 5.5.4 Parameter not recognized")
+		if len(got) != want {
+			t.Errorf("%s listed: %q, want %d", listed, got, want)
+		}
+	}
+}
+
+// TestLongLocalPart accepts one that is too long and records it.
+func TestLongLocalPart(t *testing.T) {
+	const long = "local part of more than 64 octets (RFC 5321, Section 4.5.3.1.1)"
+	for n, want := range map[int]string{64: "", 65: long + "; " + long} {
+		address := strings.Repeat("x", n) + "@b.test"
+		got := strings.Join(faultsFound(t, insecure(mock.Options{}), hello+"\nC: MAIL FROM:<"+address+">\nS: 250 2.1.0 Sender ok\nC: RCPT TO:<"+address+">\nS: 250 2.1.5 Recipient ok"), "; ")
+		if got != want {
+			t.Errorf("%d octets: %q, want %q", n, got, want)
+		}
+	}
+}
+
 // TestPaths reads addresses octet by octet (RFC 5321, Sections 4.1.2 and 4.1.3).
 func TestPaths(t *testing.T) {
 	for path, good := range map[string]bool{

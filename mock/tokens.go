@@ -2,6 +2,7 @@ package mock
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -39,11 +40,24 @@ func (t UserTokens) CheckToken(_ context.Context, c TokenCheck) error {
 }
 
 // A ReplyError is an error that says with which reply a sign-in is refused. A
-// [TokenChecker] and the server side of a mechanism may return it.
+// [TokenChecker] and the server side of a mechanism may return it. One that refuses
+// nothing, or that has CR or LF in it, is not sent: the sign-in is refused with 454
+// 4.7.0, and the session has it as its Failure, which fails the test of [Start].
 type ReplyError struct {
-	Code     int
-	Enhanced string // enhanced status code, "" for none
-	Text     []string
+	Code     int      // from 400 to 599
+	Enhanced string   // enhanced status code, "" for none
+	Text     []string // a line each, without its CRLF
+}
+
+// check returns what is wrong with the reply, without its text.
+func (e *ReplyError) check() error {
+	switch {
+	case e.Code < 400 || e.Code > 599:
+		return fmt.Errorf("mock: ReplyError of code %d; a refusal is from 400 to 599", e.Code)
+	case strings.ContainsAny(e.Enhanced+strings.Join(e.Text, ""), "\r\n"):
+		return errors.New("mock: ReplyError with CR or LF in it; each text is a line of its own")
+	}
+	return nil
 }
 
 func (e *ReplyError) Error() string {

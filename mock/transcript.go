@@ -97,4 +97,4 @@ func legible(line []byte) string {
 }
 
 // redacted stands for a secret of n octets.
-func redacted(n int) string { return fmt.Sprintf("<redacted %d octets>", n) }
+func redacted(n int) string { return "<redacted " + counted(n, "octet") + ">" }

@@ -56,7 +56,7 @@ func demoMessage(subject, text string, attached attachment) (composed, error) {
 	m.SetBodyString(gomail.TypeTextPlain, text)
 	for _, err := range []error{
 		m.FromFormat("You", demoUser),
-		m.To("friend@example.com"),
+		m.To(demoFriend),
 		m.AttachReader(attached.name, bytes.NewReader(attached.content)),
 	} {
 		if err != nil {

@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	demoUser = "you@example.com"
+	demoUser   = "you@example.com"
+	demoFriend = "friend@example.com"
 
 	// demoLimit bounds the demo, which takes far less.
 	demoLimit = 10 * time.Second
@@ -29,7 +30,8 @@ An authorization server and a mail server start on 127.0.0.1 and play Google and
 Gmail. The program fetches an access token, signs in and sends a message with an
 attachment. Then the token is revoked and a second message is sent, which shows
 how a token is renewed in the middle of a sign-in. What was said is printed with
-an explanation of each step; no account, no network and no file is needed.`
+an explanation of each step, and at the end a report on server and account as
+programs get it from smtp.Verify; no account, no network and no file is needed.`
 
 func (a *app) demoCommand() *cobra.Command {
 	return &cobra.Command{
@@ -76,6 +78,7 @@ type stage struct {
 	client    smtp.Config
 	attached  attachment
 	results   []*smtp.Result
+	report    *smtp.Report
 }
 
 func newStage() (*stage, error) {
@@ -112,8 +115,9 @@ func newStage() (*stage, error) {
 	return s, nil
 }
 
-// play sends two messages with a revocation in between. Afterwards both servers
-// are closed, so that their records are complete.
+// play sends two messages with a revocation in between, and then has the server
+// verified. Afterwards both servers are closed, so that their records are
+// complete.
 func (s *stage) play(ctx context.Context) error {
 	defer s.close()
 	if err := s.send(ctx, "First message", "Sent with a new token.\n"); err != nil {
@@ -122,6 +126,11 @@ func (s *stage) play(ctx context.Context) error {
 	s.authority.RevokeTokens(demoUser)
 	if err := s.send(ctx, "Second message", "Sent after the token was revoked.\n"); err != nil {
 		return fmt.Errorf("second message: %w", err)
+	}
+	var err error
+	s.report, err = smtp.Verify(ctx, s.client, smtp.VerifyOptions{From: demoUser, To: []string{demoFriend}})
+	if err != nil {
+		return fmt.Errorf("verification: %w", err)
 	}
 	return nil
 }

@@ -41,6 +41,12 @@ func TestDemo(t *testing.T) {
 		"4. What the mail server stored\n",
 		`"First message", `, "attachment postern.txt of 31 octets, intact\n",
 		`"Second message", `, "attachment postern.txt of 31 octets, intact\n",
+		"5. What smtp.Verify says of all that, without sending anything\n",
+		"    dns         skipped  the server is given by its address\n",
+		"    tls         ok       TLS 1.3, ", "certificate verified\n",
+		"    mechanisms  ok       XOAUTH2 is chosen\n",
+		"    auth        ok       XOAUTH2, you@example.com\n",
+		"    rcpt        ok       1 accepted\n",
 		"mechanism    XOAUTH2, over TLS 1.3\n",
 		"round trips  8 for the first message, 10 with the renewal",
 		"tokens       2 fetched",
@@ -69,7 +75,7 @@ func TestDemoSignIns(t *testing.T) {
 
 func TestDemoIsReadable(t *testing.T) {
 	out := invoke(t, "", "demo").stdout
-	if n := strings.Count(out, "\n"); n < 60 || n > 95 {
+	if n := strings.Count(out, "\n"); n < 60 || n > 115 {
 		t.Errorf("%d lines", n)
 	}
 	for line := range strings.Lines(out) {
@@ -111,8 +117,9 @@ func TestDemoKeepsSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// One token for the first message, the same for the second, another one then.
-	if len(spy.seen) != 3 || spy.seen[0] != spy.seen[1] || spy.seen[1] == spy.seen[2] {
+	// One token for the first message, the same for the second, another one then,
+	// which serves the verification too.
+	if len(spy.seen) != 4 || spy.seen[0] != spy.seen[1] || spy.seen[1] == spy.seen[2] || spy.seen[2] != spy.seen[3] {
 		t.Fatalf("tokens %q", spy.seen)
 	}
 	checkSecrets(t, string(out), append(spy.seen, "demo-client-secret")...)

@@ -12,12 +12,15 @@ import (
 	"github.com/seed-55a66e92/postern/smtp"
 )
 
-// explain returns an error as one line, with advice if the error has none of its
+// explain returns an error as one line, unless it is a report of several, with advice if the error has none of its
 // own.
 func explain(err error) string {
 	var signal *signalError
 	if errors.As(err, &signal) && smtp.Classify(err) != smtp.Uncertain {
 		return signal.Error() + ": the message was not sent"
+	}
+	if report := new(linesError); errors.As(err, &report) {
+		return report.lines()
 	}
 	line := plain(oneLine(ofSignIn(err)))
 	if say := advice(err); say != "" {
@@ -118,6 +121,24 @@ func adviceOnCertificate(err error) string {
 		return "the certificate is out of date, or this machine's clock is wrong"
 	}
 	return ""
+}
+
+// A linesError is a report that is to be read line by line.
+type linesError struct{ error }
+
+func (e *linesError) Unwrap() error { return e.error }
+
+// lines returns the report. Its tabs and spaces of whatever kind become spaces, for
+// that is how it is indented.
+func (e *linesError) lines() string {
+	spaces := strings.NewReplacer("\t", "  ", "\u00a0", " ")
+	var b strings.Builder
+	for line := range strings.Lines(spaces.Replace(e.Error())) {
+		text := strings.TrimRight(line, " \r\n")
+		indent := len(text) - len(strings.TrimLeft(text, " "))
+		b.WriteString(text[:indent] + oneLine(text) + "\n")
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // oneLine replaces what would break a line or act on a terminal.

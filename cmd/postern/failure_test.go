@@ -39,7 +39,6 @@ func TestSendBadInput(t *testing.T) {
 		want string // the line, without "postern: "; "..." stands for the help it leads to
 	}{
 		"no message":             {nil, exitUsage, `no message: name a file, or "-" for the standard input ...`},
-		"two messages":           {[]string{message, message}, exitUsage, "one message at a time, not 2 ..."},
 		"unknown flag":           {[]string{"--wrong=" + goodToken, message}, exitUsage, "unknown flag: --wrong ..."},
 		"password as flag":       {[]string{"--password", password, message}, exitUsage, "unknown flag: --password; passwords come from --password-file ..."},
 		"token as flag":          {[]string{"--token=" + goodToken, message}, exitUsage, "unknown flag: --token; tokens come from --token-command, --token-file or --token-stdin ..."},

@@ -111,7 +111,7 @@ func (o *mockOptions) accountFlags() section {
 
 func (o *mockOptions) behaviourFlags() section {
 	s := newSection("Behaviour")
-	s.flags.StringVar(&o.persona, "persona", "", "behave as the service `NAME`: gmail, microsoft365")
+	s.flags.StringVar(&o.persona, "persona", "", "behave as the service `NAME`: gmail, microsoft365; both\nbegin with STARTTLS, as their port 587 does, unless\n--implicit-tls is given")
 	s.flags.StringArrayVar(&o.conditions, "condition", nil, "let the account be in the condition `NAME`; with gmail:\n"+conditionNames(mock.Gmail(nil))+
 		"\nwith microsoft365:\n"+conditionNames(mock.Microsoft365(nil)))
 	s.flags.StringArrayVar(&o.faults, "fault", nil, "let something go wrong, `POINT=ACTION` as above")

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -291,6 +292,18 @@ func TestMockCommandScript(t *testing.T) {
 		if got := r.end(); got != code || code == exitProtocol && !strings.Contains(r.stderr.String(), "dialogue.smtp:2") {
 			t.Errorf("client that says %q: exit code %d, want %d: %s", said, got, code, r.stderr.String())
 		}
+	}
+	r := startMock(t, "--no-tls", "--script", writeFile(t, "dialogue.smtp", "S: 220 x\nC: NOOP one\nC: QUIT\n"))
+	conn := r.dial()
+	_, _ = io.WriteString(conn, "NOOP two\r\n")
+	_, _ = io.Copy(io.Discard, conn) // the end is what is waited for, of whatever kind
+	conn.Close()
+	r.stop(&signalError{os.Interrupt})
+	r.end()
+	report := strings.Split(strings.TrimSpace(r.stderr.String()), "\n")
+	if text := strings.Join(report, "\n"); len(report) < 8 || strings.ContainsAny(text, ";\t\u00a0") ||
+		!slices.Contains(report, "last lines:") || !slices.Contains(report, "never reached:") {
+		t.Errorf("report\n%s", text)
 	}
 	for name, text := range map[string]string{"dialogue.smtp:1: ": "what?\n"} {
 		got := invoke(t, "", "mock", "--script", writeFile(t, "dialogue.smtp", text))

@@ -151,7 +151,7 @@ func (w *world) run(ctx context.Context, dir string) error {
 // verdict returns what was not as the script says.
 func (w *world) verdict() error {
 	if err := w.server.Err(); err != nil {
-		return failf(exitProtocol, "%w", nicer(err))
+		return failf(exitProtocol, "%w", &linesError{nicer(err)})
 	}
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"slices"
 	"strings"
@@ -21,11 +20,12 @@ import (
 	"github.com/seed-55a66e92/postern/smtp"
 )
 
-const sendAbout = `postern send: send a message that is in a file.
+const sendAbout = `postern send: send messages that are in files.
 
-The message is a file as mail programs save it: header, empty line, body. "-" is
+A message is a file as mail programs save it: header, empty line, body. "-" is
 the standard input. It goes out as it is, but without Bcc fields and with CRLF
-line endings.
+line endings. Several go over a few connections that stay signed in, at the pace
+that the server allows.
 
 The recipients are those of the header (To, Cc and Bcc), unless --to names
 others; likewise the sender and --from.
@@ -34,8 +34,9 @@ Nothing leaves this machine without TLS and a verified certificate. Sign-in take
 one kind of credential; without any, there is no sign-in.
 
 For each recipient there is a line on the standard output, and one with the
-server's reply. If something fails, one line on the standard error says what, and
-the exit code says what to do about it.`
+server's reply; of several messages, the name of the file comes first. If something
+fails, one line on the standard error says what, and the exit code says what to do
+about it: of several failures, about one of them.`
 
 const sendExamples = `
   # Gmail, with a token from another program:
@@ -49,6 +50,10 @@ const sendExamples = `
   # any server, with a password, from a pipe, to somebody else:
   compose | postern send --server smtp://mail.example.com:587 \
       --user me --password-file ~/.smtp-password --to bob@example.com -
+
+  # many at once:
+  postern send --provider gmail --user you@gmail.com \
+      --token-command 'my-token-helper you@gmail.com' outbox/*.eml
 
   # what would be sent, to whom and how, without connecting:
   postern send --provider microsoft365 --dry-run message.eml`
@@ -69,26 +74,23 @@ type sendOptions struct {
 func (a *app) sendCommand() *cobra.Command {
 	o := new(sendOptions)
 	cmd := &cobra.Command{
-		Use:     "send [flags] FILE|-",
-		Short:   "send a message",
+		Use:     "send [flags] FILE|- ...",
+		Short:   "send messages",
 		Long:    sendAbout,
 		Example: sendExamples,
 		Args: func(cmd *cobra.Command, args []string) error {
-			switch {
-			case len(args) == 0:
+			if len(args) == 0 {
 				return usageError(cmd, `no message: name a file, or "-" for the standard input`)
-			case len(args) > 1:
-				return usageError(cmd, fmt.Sprintf("one message at a time, not %d", len(args)))
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.fromGiven = cmd.Flags().Changed("from")
 			o.credentials.given = cmd.Flags().Changed
-			if problem := o.check(args[0]); problem != "" {
+			if problem := o.check(args); problem != "" {
 				return usageError(cmd, problem)
 			}
-			return withHelp(cmd, a.send(cmd.Context(), o, args[0]))
+			return withHelp(cmd, a.send(cmd.Context(), o, args))
 		},
 		DisableFlagsInUseLine: true,
 	}
@@ -124,8 +126,11 @@ func (o *sendOptions) otherFlags() section {
 var schemes = []string{"smtp", "smtps"}
 
 // check returns what is wrong with the flags as such, "" if nothing is.
-func (o *sendOptions) check(file string) string {
+func (o *sendOptions) check(files []string) string {
+	stdin := slices.Contains(files, "-")
 	switch {
+	case stdin && slices.Contains(files[slices.Index(files, "-")+1:], "-"):
+		return `"-" twice: the standard input is one message`
 	case o.server != "" && o.provider != "":
 		return "--server together with --provider: give one of them"
 	case o.server == "" && o.provider == "":
@@ -144,7 +149,7 @@ func (o *sendOptions) check(file string) string {
 			return fmt.Sprintf("unknown mechanism %q; known are %s", name, strings.Join(sasl.Default().Names(), ", "))
 		}
 	}
-	return o.credentials.check(file == "-")
+	return o.credentials.check(stdin)
 }
 
 func providerNames() []string {
@@ -155,18 +160,18 @@ func providerNames() []string {
 	return names
 }
 
-// errDryRun takes the place of a connection.
-var errDryRun = errors.New("dry run")
-
-// send sends the message in a file. Whatever can be checked is, before there is a
+// send sends the messages in files. Whatever can be checked is, before there is a
 // connection.
-func (a *app) send(ctx context.Context, o *sendOptions, file string) error {
+func (a *app) send(ctx context.Context, o *sendOptions, files []string) error {
 	if o.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("not done within %v (--timeout)", o.timeout))
 		defer cancel()
 	}
-	if file != "-" {
+	for _, file := range files {
+		if file == "-" {
+			continue
+		}
 		if err := checkFile(ctx, file); err != nil {
 			return err
 		}
@@ -175,23 +180,16 @@ func (a *app) send(ctx context.Context, o *sendOptions, file string) error {
 	if err != nil {
 		return err
 	}
-	msg, err := a.message(ctx, file)
-	if err != nil {
+	letters, err := a.letters(ctx, o, files)
+	switch {
+	case err != nil:
 		return err
+	case o.dryRun:
+		return a.planAll(ctx, o, cfg, letters)
+	case len(letters) > 1:
+		return a.sendAll(ctx, cfg, letters)
 	}
-	env, msg, err := o.envelope(msg)
-	if err != nil {
-		return err
-	}
-	if o.dryRun {
-		// The engine makes all its checks before it asks for a connection.
-		cfg.DialContext = func(context.Context, string, string) (net.Conn, error) { return nil, errDryRun }
-		if _, err := smtp.Send(ctx, cfg, env, msg); !errors.Is(err, errDryRun) {
-			return err
-		}
-		return a.printPlan(o, cfg, env, msg)
-	}
-	result, err := smtp.Send(ctx, cfg, env, msg)
+	result, err := smtp.Send(ctx, cfg, letters[0].envelope, letters[0].message)
 	a.printResult(result, err)
 	return withoutGreeting(cfg, ofRecipients(result, err))
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/seed-55a66e92/postern/mock"
+	"github.com/seed-55a66e92/postern/smtp"
 )
 
 // storyWidth is how wide the story is, in columns.
@@ -52,8 +53,8 @@ func headings(session int) map[string]string {
 func (s *stage) story(p painter) ([]byte, error) {
 	st := &story{painter: p}
 	sessions := s.server.Sessions()
-	if len(sessions) != 2 || len(s.results) != 2 {
-		return nil, fmt.Errorf("%d connections, not 2", len(sessions))
+	if len(sessions) != 3 || len(s.results) != 2 {
+		return nil, fmt.Errorf("%d connections, not 3", len(sessions))
 	}
 	st.title("postern demo: a sign-in with OAuth 2.0, on this machine alone")
 	fmt.Fprintln(&st.out, prologue)
@@ -65,6 +66,7 @@ func (s *stage) story(p painter) ([]byte, error) {
 	if err := st.stored(s.server.Messages(), s.attached); err != nil {
 		return nil, err
 	}
+	st.verified(s.report)
 	st.summary(s, sessions)
 	return st.out.Bytes(), nil
 }
@@ -189,6 +191,14 @@ func (st *story) stored(messages []mock.Message, sent attachment) error {
 		fmt.Fprintf(&st.out, "    by %s (%s), attachment %s of %d octets, intact\n", m.User, m.Mechanism, files[0].name, len(files[0].content))
 	}
 	return nil
+}
+
+// verified prints a report, without its details.
+func (st *story) verified(r *smtp.Report) {
+	st.title("5. What smtp.Verify says of all that, without sending anything")
+	for _, s := range r.Steps {
+		st.wrapped(fmt.Sprintf("    %-10s  %-7s  ", s.Name, s.Outcome), s.Summary)
+	}
 }
 
 // summary prints the demo in numbers.

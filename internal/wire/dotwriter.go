@@ -130,9 +130,8 @@ func (d *DotWriter) emit(p []byte) {
 // Close ends the last line if need be and writes the final dot, unless d was
 // reset by ResetText. It does not close w.
 func (d *DotWriter) Close() error {
-	d.EndText()
-	if d.text {
-		return d.err
+	if err := d.EndText(); err != nil || d.text {
+		return err
 	}
 	size := d.octets
 	d.emit(dotLine)
@@ -141,9 +140,10 @@ func (d *DotWriter) Close() error {
 }
 
 // EndText ends the last line if need be, as Close does, but writes no dot.
-func (d *DotWriter) EndText() {
+func (d *DotWriter) EndText() error {
 	if d.cr || d.inLine {
 		d.cr = false
 		d.endLine()
 	}
+	return d.err
 }

@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -11,7 +12,8 @@ const MaxDomain = 255
 
 // MaxMailbox is the longest mailbox that is accepted, in octets: a local part of
 // 64, the @ and a domain of 255 (RFC 5321, Section 4.5.3.1). A longer local part
-// may go with a shorter domain, as some servers make them.
+// may go with a shorter domain, as some servers make them: that limit is what all
+// have to take, and none should be imposed beyond need.
 const MaxMailbox = 320
 
 // Why a mailbox is refused. None of them quotes the mailbox, which may hold
@@ -34,16 +36,14 @@ func CheckMailbox(addr string) (nonASCII bool, err error) {
 	if len(addr) > MaxMailbox {
 		return false, errTooLong
 	}
-	for i := range len(addr) {
-		switch c := addr[i]; {
-		case c < ' ' || c == 0x7f:
-			return false, errControl
-		case c >= utf8.RuneSelf:
-			nonASCII = true
-		}
-	}
-	if nonASCII && !utf8.ValidString(addr) {
+	if !utf8.ValidString(addr) {
 		return false, errUTF8
+	}
+	for _, r := range addr {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' { // those end a line, too
+			return false, errControl
+		}
+		nonASCII = nonASCII || r >= utf8.RuneSelf
 	}
 	if strings.EqualFold(addr, "postmaster") {
 		return false, nil
@@ -128,6 +128,9 @@ func checkDomain(s string) error {
 	for label := range strings.SplitSeq(s, ".") {
 		if label == "" || label[0] == '-' || label[len(label)-1] == '-' {
 			return errDomain
+		}
+		if len(label) > MaxLabel && isASCII(label) {
+			return errLongLabel
 		}
 		for i := range len(label) {
 			c := label[i]

@@ -22,8 +22,9 @@ var (
 // ASCIIDomain returns domain with each label outside ASCII as an A-label (RFC
 // 5891, Section 4). The domain should be in Unicode normalization form C; nothing
 // here can tell. Such labels are lower-cased, and refused if they hold anything
-// but letters, marks, decimal digits and hyphens, begin with a mark or have no
-// lower case of their own (RFC 5892 and RFC 5891, Section 4.2.3).
+// but letters, marks, decimal digits and hyphens, begin with a mark, have no
+// lower case of their own or hold a form that stands for another character, as
+// full-width letters do (RFC 5892 and RFC 5891, Section 4.2.3).
 func ASCIIDomain(domain string) (string, error) {
 	var b strings.Builder
 	for label := range strings.SplitSeq(domain, ".") {
@@ -55,7 +56,7 @@ func asciiLabel(label string) (string, error) {
 			return "", errLabel
 		case r < utf8.RuneSelf && r != '-' && !isAlnum(byte(r)):
 			return "", errLabel
-		case r == utf8.RuneError, r >= utf8.RuneSelf && !unicode.In(lower, unicode.L, unicode.M, unicode.Nd):
+		case r == utf8.RuneError, isCompatibility(r), r >= utf8.RuneSelf && !unicode.In(lower, unicode.L, unicode.M, unicode.Nd):
 			return "", errLabel
 		}
 		runes = append(runes, lower)
@@ -69,6 +70,24 @@ func asciiLabel(label string) (string, error) {
 		return "", errLongLabel
 	}
 	return acePrefix + encoded, nil
+}
+
+// isCompatibility reports whether r is in one of the blocks whose letters and
+// digits stand for others, of which normalization form KC makes those (RFC 5892,
+// Section 2.2).
+func isCompatibility(r rune) bool {
+	switch {
+	case 0x2100 <= r && r <= 0x214f, // letterlike symbols
+		0x3131 <= r && r <= 0x318e,   // Hangul compatibility jamo
+		0xf900 <= r && r <= 0xfaff,   // CJK compatibility ideographs
+		0xfb00 <= r && r <= 0xfdff,   // ligatures and presentation forms
+		0xfe70 <= r && r <= 0xfeff,   // Arabic presentation forms
+		0xff00 <= r && r <= 0xffef,   // half-width and full-width forms
+		0x1d400 <= r && r <= 0x1d7ff, // mathematical letters and digits
+		0x2f800 <= r && r <= 0x2fa1f: // CJK compatibility ideographs
+		return true
+	}
+	return false
 }
 
 // Parameters of Punycode (RFC 3492, Section 5).
