@@ -50,6 +50,19 @@ type Conn struct {
 // and without regard to case (RFC 4954, Section 8).
 func (c *Conn) Offers(mechanism string) bool {
 	return slices.ContainsFunc(c.Offered, func(name string) bool {
-		return strings.EqualFold(name, mechanism)
+		return foldEqual(name, mechanism)
 	})
+}
+
+// foldEqual reports whether two names are equal but for the case of ASCII letters.
+func foldEqual(a, b string) bool { return upper(a) == upper(b) }
+
+// upper turns ASCII letters into capitals and leaves what looks like one alone.
+func upper(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' {
+			return r - 'a' + 'A'
+		}
+		return r
+	}, s)
 }

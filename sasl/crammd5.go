@@ -39,7 +39,7 @@ var (
 )
 
 func newCRAMMD5Client(ctx context.Context, _ *Conn, c *Credentials) (Client, error) {
-	password, err := c.password(ctx)
+	password, err := c.FetchPassword(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,8 @@ type Credentials struct {
 	// means: as Username.
 	AuthzID string
 
-	// Password returns the password. Nil means that there is none.
+	// Password returns the password. Nil means that there is none. A mechanism asks
+	// by FetchPassword.
 	Password func(context.Context) (Secret, error)
 
 	// Token supplies access tokens. Nil means that there are none.
@@ -31,7 +32,8 @@ type Credentials struct {
 	External bool
 
 	// Hosts are the only hosts, as named when dialling, that may see these
-	// credentials. Empty means any host.
+	// credentials. The case of ASCII letters and a dot at the end do not matter.
+	// Empty means any host.
 	Hosts []string
 
 	scram scramHints // of the Authenticator, if one runs the exchange
@@ -58,8 +60,10 @@ func (c *Credentials) BearerToken(ctx context.Context, conn *Conn) (Token, error
 	return token, checkToken(token.Value.Reveal())
 }
 
-// password fetches the password and checks that it can be sent.
-func (c *Credentials) password(ctx context.Context) (Secret, error) {
+// FetchPassword fetches the password for an exchange and checks that it can be
+// sent: that it is not empty, valid UTF-8 and without NUL. A mechanism calls it
+// once, in NewClient.
+func (c *Credentials) FetchPassword(ctx context.Context) (Secret, error) {
 	if c.Password == nil {
 		return Secret{}, errNoPassword
 	}
@@ -67,6 +71,9 @@ func (c *Credentials) password(ctx context.Context) (Secret, error) {
 		return Secret{}, err
 	}
 	secret, err := c.Password(ctx)
+	if cooling := new(CoolDownError); errors.As(err, &cooling) {
+		return Secret{}, err
+	}
 	if err != nil {
 		return Secret{}, fmt.Errorf("sasl: no password: %w", err)
 	}
@@ -122,6 +129,9 @@ func (c *Credentials) faults() []error {
 	if c.Password != nil && c.Token != nil {
 		errs = append(errs, ErrAmbiguousCredentials)
 	}
+	if f, ok := c.Token.(tokenString); ok && f == nil {
+		errs = append(errs, errNilTokenString)
+	}
 	if c.Username == "" && (c.Password != nil || c.Token != nil) {
 		errs = append(errs, fmt.Errorf("%w: no user name", ErrBadCredentials))
 	}
@@ -140,8 +150,14 @@ func (c *Credentials) faults() []error {
 // allowed reports whether host may see the credentials.
 func (c *Credentials) allowed(host string) bool {
 	return len(c.Hosts) == 0 || slices.ContainsFunc(c.Hosts, func(h string) bool {
-		return strings.EqualFold(h, host)
+		return sameHost(h, host)
 	})
+}
+
+// sameHost compares names of hosts: without regard to the case of ASCII letters and
+// to the dot that may end a name.
+func sameHost(a, b string) bool {
+	return foldEqual(strings.TrimSuffix(a, "."), strings.TrimSuffix(b, "."))
 }
 
 // checkIdentity refuses names that could end a field or a line. The error names

@@ -18,7 +18,8 @@
 // Where the server can, the password does not leave: SCRAM shows that both sides
 // know it, bound to the TLS connection if possible. Otherwise PLAIN or LOGIN send
 // it over verified TLS. A password that the server refuses is not tried again, by
-// this mechanism or another. To insist on more than a server may offer:
+// this mechanism or another, until [CoolDown] has passed. To insist on more than a
+// server may offer:
 //
 //	a.Policy.RequireMutual = true  // the server has to prove itself: SCRAM
 //	a.Policy.RequireBinding = true // on this very connection: SCRAM with -PLUS
@@ -76,10 +77,13 @@
 //     not run without, and the user is told why.
 //   - Traits left at zero mean that a listener would learn a secret, so that the
 //     mechanism runs over verified TLS or loopback alone.
-//   - A mechanism that takes a token gets it from [Credentials.BearerToken], in
-//     NewClient, and has Bearer among its Traits. Then a refused token is renewed.
+//   - A mechanism that takes a password gets it from [Credentials.FetchPassword], in
+//     NewClient. One that takes a token gets it from [Credentials.BearerToken] and has
+//     Bearer among its Traits: it is not run without a token generator. What the
+//     server refuses is then remembered, and a token renewed.
 //   - A mechanism that is bound to the TLS connection (RFC 5056) has Binds there.
-//   - A Client in which the server has to prove itself implements [Finisher].
+//   - A Client in which the server has to prove itself implements [Finisher], and the
+//     mechanism has Mutual there. One without the other is an error.
 //   - A server side is a [Server] that looks the user up in a [Directory]. It
 //     returns no data together with done, and implements [Identifier].
 //
@@ -139,8 +143,10 @@
 //   - [Credentials.Hosts] keeps credentials from every other host.
 //   - When a server will not run a mechanism (SMTP 504, 534), the next one is
 //     tried unless it is weaker: a server that turns down a mechanism in which it
-//     would have to prove itself does not get a password instead. Nor does one
-//     that has seen the password already and says 534 to it.
+//     would have to prove itself does not get a password instead. Nor does the next
+//     mechanism send a password that the server has seen already.
+//   - What failed on this side is final: no mechanism is tried after [ErrProtocol] or
+//     [ErrServerUnverified], whatever the server says to "*".
 //   - Control characters in a user name, an authorization identity or a token,
 //     and messages of more than 9216 octets, which servers need not accept (RFC
 //     4954, Section 4), are errors before anything is sent.
@@ -151,7 +157,13 @@
 //   - Success from a server that has not proved itself is [ErrServerUnverified],
 //     if the mechanism asks for proof.
 //
-// # Refused tokens and the cool-down
+// # Refusals and the cool-down
+//
+// A password that was refused, by 535, is not sent again for [CoolDown], on any
+// connection that shares the Authenticator: sign-ins fail with a [CoolDownError]
+// that holds the refusal, without AUTH. A different password, from a function that
+// now returns another one, is tried at once. The Authenticator keeps a digest of the
+// refused one under a random key, and not the password.
 //
 // Access tokens expire and are withdrawn. A refusal is a final 535, or any
 // negative reply after an error challenge (RFC 7628, Section 3.2.2), but for

@@ -123,19 +123,32 @@ func (e *NoMechanismError) Error() string {
 		}
 		fmt.Fprintf(&b, "%.20s", printable(name))
 	}
-	var reasons []string
+	for _, reason := range e.reasons() {
+		b.WriteString("; " + reason)
+	}
+	return b.String()
+}
+
+// reasons returns each reason with its mechanisms. That some are not offered comes
+// last: there the user can do nothing.
+func (e *NoMechanismError) reasons() []string {
+	var order []string
 	skipped := map[string][]string{} // by reason
 	for _, d := range e.Skipped {
 		reason := strings.TrimPrefix(d.Reason.Error(), "sasl: ")
 		if skipped[reason] == nil {
-			reasons = append(reasons, reason)
+			order = append(order, reason)
 		}
 		skipped[reason] = append(skipped[reason], d.Mechanism)
 	}
-	for _, reason := range reasons {
-		fmt.Fprintf(&b, "; %s: %s", strings.Join(skipped[reason], ", "), reason)
+	notOffered := strings.TrimPrefix(errNotOffered.Error(), "sasl: ")
+	if i := slices.Index(order, notOffered); i >= 0 {
+		order = append(slices.Delete(order, i, i+1), notOffered)
 	}
-	return b.String()
+	for i, reason := range order {
+		order[i] = strings.Join(skipped[reason], ", ") + ": " + reason
+	}
+	return order
 }
 
 // Unwrap returns the reasons.
@@ -172,8 +185,9 @@ func (e *RefusedError) Error() string {
 // Unwrap returns the refusal and the error of the renewal.
 func (e *RefusedError) Unwrap() []error { return []error{e.Refusal, e.Renewal} }
 
-// A CoolDownError says that sign-in was not tried, because the server has
-// refused two tokens of this [Authenticator] lately. Err is the last refusal.
+// A CoolDownError says that sign-in was not tried, because a server has refused
+// this password of the [Authenticator] lately, or two tokens. Err is the last
+// refusal.
 type CoolDownError struct {
 	Until time.Time // when the next sign-in will be tried
 	Err   error

@@ -26,7 +26,7 @@ func xHMAC() sasl.Mechanism {
 			return nil
 		},
 		NewClient: func(ctx context.Context, _ *sasl.Conn, c *sasl.Credentials) (sasl.Client, error) {
-			password, err := c.Password(ctx)
+			password, err := c.FetchPassword(ctx)
 			return hmacClient{c.Username, password}, err
 		},
 		NewServer: func(ctx context.Context, _ *sasl.Conn, d sasl.Directory) (sasl.Server, error) {

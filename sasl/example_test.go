@@ -114,6 +114,10 @@ func ExampleRegistry_With() {
 		fmt.Println(err)
 		return
 	}
+	if _, _, err := x.Start(); err != nil { // a host does this, and what follows
+		fmt.Println(err)
+		return
+	}
 	response, err := x.Next([]byte("PIN?"))
 	fmt.Printf("%s: %s, %v\n", x.Mechanism(), response, err)
 	// Output: X-PIN: 1234, <nil>

@@ -43,21 +43,34 @@ type Reply struct {
 }
 
 // An Exchange is one run of one mechanism, made by [Authenticator.Begin]. It is a
-// [Client] that bounds what the server can do and ends in Finish. One goroutine
-// may use it at a time.
+// [Client] that bounds what the server can do and ends in Finish. Start is called
+// once, then Next for each challenge, then Finish; anything else is [ErrProtocol],
+// and so is success before Start. One goroutine may use it at a time.
 type Exchange struct {
+	ctx           context.Context // of the exchange: hosts have none to hand over
 	authenticator *Authenticator
 	mechanism     *Mechanism
 	client        Client
-	token         Token // what was fetched for it, if anything was
+	token         Token          // what was fetched for it, if anything was
+	password      passwordDigest // likewise
 
+	state        exchangeState
 	rounds       int
+	sent         bool  // a message has been handed over that is not empty
 	failure      error // what Start or Next returned
 	broken       bool  // the transport failed
-	finished     bool
 	result       error
 	tokenRefused bool
 }
+
+// An exchangeState says what an Exchange has been through.
+type exchangeState int
+
+const (
+	exchangeNew exchangeState = iota
+	exchangeStarted
+	exchangeFinished
+)
 
 var _ Client = (*Exchange)(nil)
 
@@ -67,19 +80,33 @@ func (x *Exchange) Mechanism() string { return x.mechanism.Name }
 // Start returns the name of the mechanism and its initial response. A nil
 // response is none; an empty one is to be sent as such.
 func (x *Exchange) Start() (mechanism string, initial []byte, err error) {
-	name, initial, err := x.client.Start()
-	switch {
-	case err != nil:
-	case name != x.mechanism.Name:
-		err = fmt.Errorf("%w: mechanism %s calls itself %q", ErrProtocol, x.mechanism.Name, name)
-	default:
-		err = checkLength(initial)
+	if x.state == exchangeFinished {
+		return "", nil, fmt.Errorf("%w: Start after Finish; each sign-in takes a new Exchange", ErrProtocol)
 	}
-	if err != nil {
+	if initial, err = x.start(); err != nil {
 		x.failure = err
 		return "", nil, err
 	}
-	return name, initial, nil
+	return x.mechanism.Name, initial, nil
+}
+
+func (x *Exchange) start() (initial []byte, err error) {
+	if x.state == exchangeStarted {
+		return nil, fmt.Errorf("%w: Exchange started twice; each sign-in takes a new one", ErrProtocol)
+	}
+	x.state = exchangeStarted
+	if err := ended(x.ctx); err != nil {
+		return nil, err
+	}
+	name, initial, err := x.client.Start()
+	switch {
+	case err != nil:
+		return nil, err
+	case name != x.mechanism.Name:
+		return nil, fmt.Errorf("%w: mechanism %s calls itself %q", ErrProtocol, x.mechanism.Name, name)
+	}
+	x.sent = len(initial) > 0
+	return initial, checkLength(initial)
 }
 
 // Next returns the response to a challenge; it is never nil. After an error, the
@@ -98,12 +125,17 @@ func (x *Exchange) next(challenge []byte) ([]byte, error) {
 	switch {
 	case x.failure != nil:
 		return nil, x.failure
-	case x.finished:
+	case x.state == exchangeFinished:
 		return nil, fmt.Errorf("%w: challenge after the end of the exchange", ErrProtocol)
+	case x.state == exchangeNew:
+		return nil, fmt.Errorf("%w: challenge before the exchange was started", ErrProtocol)
 	case x.rounds > MaxRounds:
 		return nil, fmt.Errorf("%w: more than %d challenges", ErrProtocol, MaxRounds)
 	case len(challenge) > MaxMessage:
 		return nil, fmt.Errorf("%w: challenge longer than %d octets", ErrProtocol, MaxMessage)
+	}
+	if err := ended(x.ctx); err != nil {
+		return nil, err
 	}
 	response, err := x.client.Next(challenge)
 	if err != nil {
@@ -112,6 +144,7 @@ func (x *Exchange) next(challenge []byte) ([]byte, error) {
 	if response == nil {
 		response = []byte{} // nil means "done" to some hosts, while the server waits
 	}
+	x.sent = x.sent || len(response) > 0
 	return response, checkLength(response)
 }
 
@@ -129,27 +162,69 @@ func checkLength(message []byte) error {
 //
 // Finish may be called more than once; the first verdict counts.
 func (x *Exchange) Finish(verdict error) error {
-	if x.finished {
+	if x.state == exchangeFinished {
 		return x.result
 	}
-	x.finished = true
-	x.result = x.finish(classified(verdict))
-	if x.token.Value.IsZero() {
+	started := x.state == exchangeStarted
+	x.state = exchangeFinished
+	verdict = classified(verdict)
+	if !started { // nothing was sent, so nothing was accepted or refused
+		if x.result = verdict; verdict == nil {
+			x.result = fmt.Errorf("%w: success reported for an exchange that was never started", ErrProtocol)
+		}
 		return x.result
 	}
-	if x.result == nil {
-		x.authenticator.refusals.accepted(x.token)
-	} else if !x.broken && x.failure == nil && isRefusal(x.result) {
-		x.tokenRefused = true
-		x.authenticator.refusals.add(x.token, x.result)
-	}
+	x.result = x.finish(verdict)
+	x.remember()
 	return x.result
+}
+
+// remember tells the Authenticator what the server thought of token or password.
+func (x *Exchange) remember() {
+	a := x.authenticator
+	judged := x.result != nil && !x.broken && x.failure == nil
+	if !x.token.Value.IsZero() {
+		if x.result == nil {
+			a.refusals.accepted(x.token)
+		} else if judged && isRefusal(x.result) {
+			x.tokenRefused = true
+			a.refusals.add(x.token, x.result)
+		}
+	}
+	if x.password.known {
+		if x.result == nil {
+			a.passwords.accepted(x.password)
+		} else if judged && refusesPassword(x.result) {
+			a.passwords.add(x.password, x.result)
+		}
+	}
+}
+
+// mechanismRefused reports whether the exchange ended because the server would not
+// run the mechanism, so that another may do. What failed on this side is final, and
+// what the server did not prove. So is a password that has been sent in a way that
+// shows it: the next mechanism would only show it again.
+func (x *Exchange) mechanismRefused() bool {
+	switch {
+	case !errors.Is(x.result, ErrMechanismRefused), errors.Is(x.result, ErrNotPermitted),
+		errors.Is(x.result, ErrProtocol), errors.Is(x.result, ErrServerUnverified):
+		return false
+	case x.broken, x.failure != nil:
+		return false
+	}
+	named := new(SCRAMError)
+	if errors.As(x.result, &named) { // the server did run it
+		return false
+	}
+	return !x.sent || !x.password.known || x.mechanism.Traits.Has(Concealed)
 }
 
 func (x *Exchange) finish(verdict error) error {
 	if x.failure != nil {
 		switch {
-		case verdict == nil: // the host went on, or the server did
+		case verdict == nil && errors.Is(x.failure, ErrProtocol): // the host went on, or the server did
+			return fmt.Errorf("%w; success was reported all the same", x.failure)
+		case verdict == nil:
 			return fmt.Errorf("%w: success reported for an exchange that had failed: %w", ErrProtocol, x.failure)
 		case errors.Is(verdict, x.failure):
 			return verdict

@@ -389,9 +389,19 @@ func begin(t *testing.T, a *sasl.Authenticator, c *sasl.Conn) *sasl.Exchange {
 	return x
 }
 
+// started is begin for an exchange whose first message has been sent.
+func started(t *testing.T, a *sasl.Authenticator, c *sasl.Conn) *sasl.Exchange {
+	t.Helper()
+	x := begin(t, a, c)
+	if _, _, err := x.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
 // A host that goes on after Next has failed does not get a success out of it.
 func TestFailureOutlivesTheHost(t *testing.T) {
-	x := begin(t, withClient(puppet{}), secure("X-ECHO"))
+	x := started(t, withClient(puppet{}), secure("X-ECHO"))
 	if x.Mechanism() != "X-ECHO" {
 		t.Errorf("mechanism %q", x.Mechanism())
 	}

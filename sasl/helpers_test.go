@@ -185,12 +185,17 @@ func takes(token string, refusal error) func(context.Context, sasl.Secret) error
 	}
 }
 
-// custom is a mechanism that sends its name and takes any challenge.
+// custom is a mechanism that sends a word and takes any challenge. If it is mutual,
+// it takes the server's word for its proof.
 func custom(name string, rank int, traits sasl.Traits) sasl.Mechanism {
 	return sasl.Mechanism{
 		Name: name, Rank: rank, Traits: traits,
 		NewClient: func(context.Context, *sasl.Conn, *sasl.Credentials) (sasl.Client, error) {
-			return &puppet{name: name, initial: []byte("hello")}, nil
+			p := puppet{name: name, initial: []byte("hello")}
+			if traits.Has(sasl.Mutual) {
+				return &prover{puppet: p, proved: true}, nil
+			}
+			return &p, nil
 		},
 	}
 }

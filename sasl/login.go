@@ -32,7 +32,7 @@ var (
 )
 
 func newLOGINClient(ctx context.Context, _ *Conn, c *Credentials) (Client, error) {
-	password, err := c.password(ctx)
+	password, err := c.FetchPassword(ctx)
 	if err != nil {
 		return nil, err
 	}

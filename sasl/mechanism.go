@@ -76,13 +76,15 @@ const (
 	// Concealed: neither a listener nor the server learns a secret. SCRAM,
 	// CRAM-MD5, EXTERNAL and ANONYMOUS are so.
 	Concealed Traits = 1 << iota
-	// Bearer: the secret is a token that a [TokenGenerator] can replace.
+	// Bearer: the secret is an access token. The mechanism is not run without a
+	// [TokenGenerator].
 	Bearer
-	// Mutual: the server proves that it knows the account.
+	// Mutual: the server proves that it knows the account. The Client has to be a
+	// [Finisher], which is what refuses success without the proof.
 	Mutual
 	// Binds: the exchange is bound to the TLS connection (RFC 5056).
 	Binds
-	// Deprecated: the mechanism runs only if [Policy.Order] names it.
+	// Deprecated says that the mechanism runs only if [Policy.Order] names it.
 	Deprecated
 	// OneRoundTrip: with an initial response, the server's next reply is the
 	// last one whatever it says (RFC 4954, Section 4).

@@ -239,8 +239,8 @@ func TestNoMechanism(t *testing.T) {
 	wantErrors(t, err, sasl.ErrInsecure)
 	const text = "sasl: no usable mechanism: the server offers PLAIN xoauth2 GSSAPI" +
 		"; XOAUTH2: connection not secure enough: it sends a secret and the connection has no TLS: connect with TLS" +
-		"; OAUTHBEARER, LOGIN: not offered by the server" +
-		"; PLAIN: no password to sign in with"
+		"; PLAIN: no password to sign in with" +
+		"; OAUTHBEARER, LOGIN: not offered by the server"
 	if err.Error() != text {
 		t.Errorf("text:\n%s\nwant:\n%s", err, text)
 	}

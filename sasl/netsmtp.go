@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	netsmtp "net/smtp"
-	"strings"
 
 	"github.com/seed-55a66e92/postern/internal/wire"
 )
@@ -64,7 +63,7 @@ func (n *NetSMTPAuth) Mechanism() string {
 // Start implements [netsmtp.Auth]: it chooses the mechanism and fetches the
 // secret. The errors are those of [Authenticator.Begin], and besides
 // [ErrWrongHost] if the client was made for another host than Conn.Host, and
-// [ErrInsecure] if Conn.TLS is of a connection that has no TLS.
+// [ErrInsecure] if Conn.TLS does not say the same of TLS as the client.
 func (n *NetSMTPAuth) Start(server *netsmtp.ServerInfo) (mechanism string, initial []byte, err error) {
 	if n.started {
 		return "", nil, fmt.Errorf("%w: NetSMTPAuth started twice; each sign-in takes a new one", ErrProtocol)
@@ -88,6 +87,9 @@ func (n *NetSMTPAuth) Start(server *netsmtp.ServerInfo) (mechanism string, initi
 // facts completes what the caller knows of the connection by what net/smtp knows
 // and checks that both speak of the same one.
 func (n *NetSMTPAuth) facts(server *netsmtp.ServerInfo) (*Conn, error) {
+	if n.conn == nil {
+		return nil, errNoConn
+	}
 	conn := *n.conn
 	if conn.Service == "" {
 		conn.Service = "smtp"
@@ -99,10 +101,13 @@ func (n *NetSMTPAuth) facts(server *netsmtp.ServerInfo) (*Conn, error) {
 		conn.Offered = server.Auth
 	}
 	switch {
-	case !strings.EqualFold(conn.Host, server.Name):
+	case !sameHost(conn.Host, server.Name):
 		return nil, fmt.Errorf("%w: Conn.Host is %q and the client of net/smtp is for %q", ErrWrongHost, conn.Host, server.Name)
 	case conn.TLS != nil && !server.TLS:
 		return nil, fmt.Errorf("%w: Conn.TLS is set and the client of net/smtp has no TLS", ErrInsecure)
+	case conn.TLS == nil && server.TLS:
+		return nil, fmt.Errorf("%w: the client of net/smtp has TLS and Conn.TLS is not set: "+
+			"set Conn.TLS and Conn.Verified from the client's TLSConnectionState", ErrInsecure)
 	}
 	return &conn, nil
 }
@@ -123,6 +128,10 @@ func (n *NetSMTPAuth) Next(fromServer []byte, more bool) ([]byte, error) {
 		return nil, n.Finish(nil)
 	case !n.holding:
 		return n.exchange.Next(fromServer)
+	}
+	if err := ended(n.ctx); err != nil {
+		n.exchange.failure = err
+		return nil, err
 	}
 	// Whatever the challenge says, it asks for the initial response.
 	n.holding = false

@@ -47,7 +47,7 @@ func parseOAUTHBEARER(conn *Conn, message []byte) (user, token string, err error
 				return "", "", err
 			}
 		case "host":
-			if conn.Host != "" && !strings.EqualFold(conn.Host, string(value)) {
+			if conn.Host != "" && !sameHost(conn.Host, string(value)) {
 				return "", "", &OAuthError{Mechanism: "OAUTHBEARER", Status: "invalid_request"}
 			}
 		case "port":

@@ -3,6 +3,8 @@ package sasl
 import (
 	"encoding/base64"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/seed-55a66e92/postern/internal/wire"
 )
@@ -32,18 +34,62 @@ func (c *oauthClient) Next(challenge []byte) ([]byte, error) {
 	if c.refused != nil {
 		return nil, fmt.Errorf("%w: second challenge", ErrProtocol)
 	}
-	c.refused = parseOAuthError(c.mechanism, c.redact(challenge))
+	c.refused = parseOAuthError(c.mechanism, challenge, c.hider())
 	return []byte(c.dummy), nil
 }
 
-// redact takes out of a challenge what it repeats of the client's message, since
-// the challenge ends in an error.
-func (c *oauthClient) redact(challenge []byte) []byte {
-	message := base64.StdEncoding.EncodeToString([]byte(c.message.Reveal()))
-	for _, secret := range []string{c.token.Reveal(), message} {
-		challenge = []byte(wire.Redact(string(challenge), secret))
+// hider returns a function that takes out of a challenge what it repeats of the
+// client's message, since the challenge ends in an error.
+func (c *oauthClient) hider() func(string) string {
+	var secrets wire.Redactor
+	secrets.Add(c.token.Reveal())
+	secrets.AddText(base64.StdEncoding.EncodeToString([]byte(c.message.Reveal())))
+	redact := func(s string) string {
+		lines := []string{s}
+		secrets.Redact(lines)
+		return lines[0]
 	}
-	return challenge
+	return func(s string) string {
+		s = redact(s)
+		plain := s
+		for range maxEscapes { // JSON may spell a token in many ways, and hold JSON in a string
+			plain = unescape(plain)
+			if redacted := redact(plain); redacted != plain {
+				s, plain = redacted, redacted
+			}
+		}
+		return s
+	}
+}
+
+// maxEscapes is how many times a text is looked at with its escapes resolved.
+const maxEscapes = 3
+
+// unescape resolves the escapes of JSON strings that can stand for a character of a
+// token, in any text.
+func unescape(s string) string {
+	var b strings.Builder
+	for {
+		plain, rest, found := strings.Cut(s, `\`)
+		b.WriteString(plain)
+		if !found {
+			return b.String()
+		}
+		s = rest
+		if len(rest) >= 5 && rest[0] == 'u' {
+			if r, err := strconv.ParseUint(rest[1:5], 16, 7); err == nil {
+				b.WriteByte(byte(r))
+				s = rest[5:]
+				continue
+			}
+		}
+		if rest == "" || !strings.Contains(`"\/`, rest[:1]) {
+			b.WriteByte('\\')
+			continue
+		}
+		b.WriteByte(rest[0])
+		s = rest[1:]
+	}
 }
 
 // Finish joins what the challenge said with the final reply.
@@ -54,6 +100,8 @@ func (c *oauthClient) Finish(verdict error) error {
 	if verdict == nil {
 		return fmt.Errorf("%w: success after an error challenge", ErrProtocol)
 	}
-	c.refused.Err = verdict
+	if c.refused.Err == nil { // the first verdict counts, and may come back as part of the second
+		c.refused.Err = verdict
+	}
 	return c.refused
 }

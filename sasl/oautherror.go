@@ -22,7 +22,8 @@ type OAuthError struct {
 	OpenIDConfiguration string // a URL; it is never fetched
 
 	// Err is the final reply that followed the challenge. On the server side, it is
-	// the refusal that is to follow; nil means a plain one.
+	// what is to follow: nil means a refusal, and one that matches [ErrTemporary] or
+	// [ErrUnavailable] is none.
 	Err error
 
 	raw []byte
@@ -32,19 +33,20 @@ type OAuthError struct {
 const maxRawChallenge = 4096
 
 // parseOAuthError reads an error challenge. It takes anything: what is not JSON
-// is kept as it is.
-func parseOAuthError(mechanism string, challenge []byte) *OAuthError {
-	e := &OAuthError{Mechanism: mechanism, raw: append([]byte(nil), challenge[:min(len(challenge), maxRawChallenge)]...)}
+// is kept as it is. All that is kept passes through hide first.
+func parseOAuthError(mechanism string, challenge []byte, hide func(string) string) *OAuthError {
+	raw := hide(string(challenge))
+	e := &OAuthError{Mechanism: mechanism, raw: []byte(raw[:min(len(raw), maxRawChallenge)])}
 	var fields map[string]any
 	d := json.NewDecoder(bytes.NewReader(challenge))
 	d.UseNumber() // a number that fits no float64 is as good as any
 	if d.Decode(&fields) != nil {
 		return e
 	}
-	e.Status = scalar(fields["status"])
-	e.Schemes = scalar(fields["schemes"])
-	e.Scope = scalar(fields["scope"])
-	e.OpenIDConfiguration = scalar(fields["openid-configuration"])
+	e.Status = hide(scalar(fields["status"]))
+	e.Schemes = hide(scalar(fields["schemes"]))
+	e.Scope = hide(scalar(fields["scope"]))
+	e.OpenIDConfiguration = hide(scalar(fields["openid-configuration"]))
 	return e
 }
 
@@ -59,10 +61,14 @@ func scalar(v any) string {
 	return ""
 }
 
-// Raw returns the challenge as received, up to 4096 octets of it.
+// Raw returns the challenge, up to 4096 octets of it: as received, but for what it
+// repeated of the client's message.
 func (e *OAuthError) Raw() []byte { return append([]byte(nil), e.raw...) }
 
 func (e *OAuthError) Error() string {
+	if e == nil { // as the others, for a nil pointer in an error
+		return "sasl: token refused"
+	}
 	var b strings.Builder
 	b.WriteString("sasl: ")
 	if e.Mechanism != "" {
@@ -81,11 +87,16 @@ func (e *OAuthError) Error() string {
 }
 
 // Unwrap returns the final reply.
-func (e *OAuthError) Unwrap() error { return e.Err }
+func (e *OAuthError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // Is reports whether target is [ErrRejected] and the challenge was a refusal.
 func (e *OAuthError) Is(target error) bool {
-	return target == ErrRejected && (e.Err == nil || isRefusal(e))
+	return target == ErrRejected && e != nil && (e.Err == nil || isRefusal(e))
 }
 
 // challenge is the error as a server sends it.
@@ -106,5 +117,8 @@ func (e *OAuthError) challenge() []byte {
 func asOAuthError(err error) (*OAuthError, bool) {
 	var e *OAuthError
 	ok := errors.As(err, &e)
+	if ok && e == nil { // in an error that is not nil: a refusal that says nothing
+		e = new(OAuthError)
+	}
 	return e, ok
 }

@@ -2,6 +2,7 @@ package sasl
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -9,7 +10,8 @@ import (
 // each of them, on the goroutine that makes it, and never sees a token. The
 // generator gets the context that it returns, which is ctx or derived from it.
 // done is called with what came of it: the expiry of the token, zero if unknown,
-// or the error that the generator returned.
+// or the error that the generator returned, even if the generator panics.
+// Connections that wait for the answer to another one's call make none of their own.
 type TokenObserver func(ctx context.Context, req TokenRequest) (_ context.Context, done func(expiry time.Time, err error))
 
 type observerKey struct{}
@@ -22,13 +24,16 @@ func ObserveTokens(ctx context.Context, o TokenObserver) context.Context {
 
 // observed makes a call of a token generator and tells the observer of ctx, if
 // it has one.
-func observed(ctx context.Context, req TokenRequest, call func(context.Context) (Token, error)) (Token, error) {
+func observed(ctx context.Context, req TokenRequest, call func(context.Context) (Token, error)) (token Token, err error) {
 	o, _ := ctx.Value(observerKey{}).(TokenObserver)
 	if o == nil {
 		return call(ctx)
 	}
 	ctx, done := o(ctx, req)
-	token, err := call(ctx)
-	done(token.Expiry, err)
+	err = errNoReturn
+	defer func() { done(token.Expiry, err) }()
+	token, err = call(ctx)
 	return token, err
 }
+
+var errNoReturn = errors.New("sasl: the token generator did not return")

@@ -25,7 +25,7 @@ type plainClient struct{ message Secret }
 var _ Client = (*plainClient)(nil)
 
 func newPLAINClient(ctx context.Context, _ *Conn, c *Credentials) (Client, error) {
-	password, err := c.password(ctx)
+	password, err := c.FetchPassword(ctx)
 	if err != nil {
 		return nil, err
 	}

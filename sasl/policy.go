@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // A Policy narrows the choice of mechanisms. The zero value is the safe default:
@@ -82,7 +81,7 @@ func (p *Policy) rules(m *Mechanism) error {
 }
 
 func (p *Policy) names(mechanism string) bool {
-	return slices.ContainsFunc(p.Order, func(name string) bool { return strings.EqualFold(name, mechanism) })
+	return slices.ContainsFunc(p.Order, func(name string) bool { return foldEqual(name, mechanism) })
 }
 
 // sorted returns mechanisms, which come by rank, in the order of the policy:
@@ -92,7 +91,7 @@ func (p *Policy) sorted(mechanisms []*Mechanism) []*Mechanism {
 		return mechanisms
 	}
 	place := func(m *Mechanism) int {
-		i := slices.IndexFunc(p.Order, func(name string) bool { return strings.EqualFold(name, m.Name) })
+		i := slices.IndexFunc(p.Order, func(name string) bool { return foldEqual(name, m.Name) })
 		if i < 0 {
 			return len(p.Order)
 		}
@@ -106,9 +105,9 @@ func (p *Policy) faults(r *Registry, c *Credentials) []error {
 	var errs []error
 	for i, name := range p.Order {
 		if _, ok := r.Lookup(name); !ok {
-			errs = append(errs, fmt.Errorf("sasl: Policy.Order names %q, which the registry does not have", name))
+			errs = append(errs, notInRegistry(name))
 		}
-		if slices.ContainsFunc(p.Order[:i], func(n string) bool { return strings.EqualFold(n, name) }) {
+		if slices.ContainsFunc(p.Order[:i], func(n string) bool { return foldEqual(n, name) }) {
 			errs = append(errs, fmt.Errorf("sasl: Policy.Order names %q twice", name))
 		}
 	}
@@ -116,6 +115,15 @@ func (p *Policy) faults(r *Registry, c *Credentials) []error {
 		errs = append(errs, errUnsatisfiable)
 	}
 	return errs
+}
+
+// notInRegistry says that Order names a mechanism that does not exist.
+func notInRegistry(name string) error {
+	hint := ""
+	if foldEqual(name, "ANONYMOUS") {
+		hint = `: add it with Default().With(sasl.Anonymous(""))`
+	}
+	return fmt.Errorf("sasl: Policy.Order names %q, which the registry does not have%s", name, hint)
 }
 
 var errUnsatisfiable = errors.New("sasl: no mechanism that takes these credentials can do what Policy.RequireMutual or " +

@@ -9,9 +9,10 @@ import (
 	"time"
 )
 
-// CoolDown is how long an [Authenticator] remembers a refused token. During that
-// time the token is never sent again, on any connection, and the token
-// generator is told of it; after a second refusal, no sign-in is tried at all.
+// CoolDown is how long an [Authenticator] remembers a refused token or password.
+// During that time it is never sent again, on any connection. The token generator
+// is told of a refused token; after a second refusal, no sign-in with a token is
+// tried at all.
 const CoolDown = time.Minute
 
 // maxRefusals bounds what an Authenticator remembers.
@@ -121,7 +122,7 @@ func isRefusal(err error) bool {
 		return false
 	}
 	var challenged *OAuthError
-	if !errors.As(err, &challenged) {
+	if !errors.As(err, &challenged) || challenged == nil {
 		return errors.Is(err, ErrRejected) && !errors.Is(err, ErrNotPermitted)
 	}
 	switch verdict := challenged.Err; {

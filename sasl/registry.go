@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 )
 
 // A Registry is a set of mechanisms. It never changes: With and Without return
@@ -71,14 +70,14 @@ func (r *Registry) With(mechanisms ...Mechanism) *Registry {
 func (r *Registry) Without(names ...string) *Registry {
 	byName := maps.Clone(r.orDefault().byName)
 	for _, name := range names {
-		delete(byName, strings.ToUpper(name))
+		delete(byName, upper(name))
 	}
 	return newRegistry(byName)
 }
 
 // Lookup returns the mechanism of that name, in any case.
 func (r *Registry) Lookup(name string) (Mechanism, bool) {
-	m, ok := r.orDefault().byName[strings.ToUpper(name)]
+	m, ok := r.orDefault().byName[upper(name)]
 	if !ok {
 		return Mechanism{}, false
 	}

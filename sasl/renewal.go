@@ -36,12 +36,15 @@ func (g *guard) ask(ctx context.Context, req TokenRequest) (Token, *Rejection, e
 		return Token{}, nil, err
 	}
 	req.Rejected = told
-	token, err := observed(ctx, req, func(ctx context.Context) (Token, error) {
-		if told == nil {
-			return a.Credentials.Token.Token(ctx, req)
-		}
-		return a.renewals.do(ctx, a.Credentials.Token, req, epoch)
-	})
+	generate := func(ctx context.Context) (Token, error) {
+		return observed(ctx, req, func(ctx context.Context) (Token, error) { return a.Credentials.Token.Token(ctx, req) })
+	}
+	var token Token
+	if told == nil {
+		token, err = generate(ctx)
+	} else {
+		token, err = a.renewals.do(ctx, renewalKey{req.Service, req.Host, req.Port, epoch}, generate)
+	}
 	switch {
 	case err == nil:
 		return token, told, nil
@@ -72,13 +75,12 @@ type renewal struct {
 	gone  bool // the asker's context ended first: the answer is of no use to others
 }
 
-// do asks g for a token, or waits for the answer to somebody else's question.
-func (r *renewals) do(ctx context.Context, g TokenGenerator, req TokenRequest, epoch uint64) (Token, error) {
-	key := renewalKey{req.Service, req.Host, req.Port, epoch}
+// do calls generate, or waits for what somebody else's call returns.
+func (r *renewals) do(ctx context.Context, key renewalKey, generate func(context.Context) (Token, error)) (Token, error) {
 	for {
 		call, mine := r.join(key)
 		if mine {
-			r.lead(ctx, g, req, key, call)
+			r.lead(ctx, key, call, generate)
 			return call.token, call.err
 		}
 		select {
@@ -108,14 +110,14 @@ func (r *renewals) join(key renewalKey) (call *renewal, mine bool) {
 	return call, true
 }
 
-// lead asks g and wakes all who wait, even if g panics.
-func (r *renewals) lead(ctx context.Context, g TokenGenerator, req TokenRequest, key renewalKey, call *renewal) {
+// lead calls generate and wakes all who wait, even if it panics.
+func (r *renewals) lead(ctx context.Context, key renewalKey, call *renewal, generate func(context.Context) (Token, error)) {
 	defer func() {
 		r.mu.Lock()
 		delete(r.calls, key)
 		r.mu.Unlock()
 		close(call.done)
 	}()
-	call.token, call.err = g.Token(ctx, req)
+	call.token, call.err = generate(ctx)
 	call.gone = call.err != nil && ctx.Err() != nil
 }

@@ -236,7 +236,7 @@ func TestRejectionTellsOfTheLatest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		generator := &generator{tokens: []string{token, renewed}}
 		a := sasl.OAuth(user, generator)
-		begin(t, a, secure("XOAUTH2")).Finish(replyCode(535))
+		started(t, a, secure("XOAUTH2")).Finish(replyCode(535))
 		refused := time.Now()
 		time.Sleep(time.Second)
 		begin(t, a, secure("XOAUTH2"))
@@ -258,8 +258,8 @@ func TestManyRefusals(t *testing.T) {
 	generator := &generator{tokens: tokens}
 	a := sasl.OAuth(user, generator)
 	for range refusals {
-		begin(t, a, secure("XOAUTH2")).Finish(replyCode(535))
-		begin(t, a, secure("XOAUTH2")).Finish(nil)
+		started(t, a, secure("XOAUTH2")).Finish(replyCode(535))
+		started(t, a, secure("XOAUTH2")).Finish(nil)
 	}
 	begin(t, a, secure("XOAUTH2"))
 	told := generator.requests[2*refusals].Rejected
@@ -283,7 +283,7 @@ func TestRefusedWhileTheGeneratorWorks(t *testing.T) {
 				return bearer(token), nil
 			case 2:
 				begun := req.Rejected
-				begin(t, a, secure("XOAUTH2")).Finish(replyCode(535)) // makes call 3
+				started(t, a, secure("XOAUTH2")).Finish(replyCode(535)) // makes call 3
 				if begun != nil {
 					t.Errorf("call 2 told of %v", begun)
 				}
@@ -296,7 +296,7 @@ func TestRefusedWhileTheGeneratorWorks(t *testing.T) {
 			}
 			return bearer(other), nil
 		}))
-		begin(t, a, secure("XOAUTH2")).Finish(nil)
+		started(t, a, secure("XOAUTH2")).Finish(nil)
 		x, err := a.Begin(t.Context(), secure("XOAUTH2"))
 		if other == token {
 			wantErrors(t, err, sasl.ErrNoOtherToken, replyCode(535))
@@ -358,7 +358,7 @@ func TestAcceptedTokenResets(t *testing.T) {
 func TestLateRefusal(t *testing.T) {
 	generator := &generator{tokens: []string{token, token, renewed, renewed}}
 	a := sasl.OAuth(user, generator)
-	late := begin(t, a, secure("XOAUTH2")) // sends the first token and waits
+	late := started(t, a, secure("XOAUTH2")) // sends the first token and waits
 	if _, err := a.Authenticate(t.Context(), secure("XOAUTH2"), play(finalCode(535), final235())); err != nil {
 		t.Fatal(err)
 	}
@@ -380,7 +380,7 @@ func TestRefusalThroughBegin(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			generator := &generator{tokens: []string{token, renewed}}
 			a := sasl.OAuth(user, generator)
-			x := begin(t, a, secure("XOAUTH2"))
+			x := started(t, a, secure("XOAUTH2"))
 			wantErrors(t, x.Finish(verdict), sasl.ErrRejected)
 			x = begin(t, a, secure("XOAUTH2"))
 			_, initial, err := x.Start()
@@ -405,7 +405,7 @@ func TestNetSMTPVerdictThatIsNoRefusal(t *testing.T) {
 	for _, code := range []int{421, 432, 454, 501, 504, 534, 538, 550} {
 		generator := &generator{tokens: []string{token}}
 		a := sasl.OAuth(user, generator)
-		begin(t, a, secure("XOAUTH2")).Finish(&textproto.Error{Code: code})
+		started(t, a, secure("XOAUTH2")).Finish(&textproto.Error{Code: code})
 		begin(t, a, secure("XOAUTH2"))
 		if told := generator.requests[1].Rejected; told != nil {
 			t.Errorf("%d: told of %v", code, told)
@@ -431,7 +431,7 @@ func TestHostFailsAfterErrorChallenge(t *testing.T) {
 	} {
 		generator := &generator{tokens: []string{token}}
 		a := sasl.OAuth(user, generator)
-		x := begin(t, a, secure("XOAUTH2"))
+		x := started(t, a, secure("XOAUTH2"))
 		if _, err := x.Next([]byte(errorJSON)); err != nil {
 			t.Fatal(err)
 		}

@@ -12,7 +12,6 @@ import (
 	"hash"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // SCRAM is RFC 5802, with SHA-256 in RFC 7677. The password does not leave: each
@@ -49,6 +48,13 @@ type SCRAMOptions struct {
 	// with. Nil means SASLprep (RFC 4013) for what is not ASCII, and what SASLprep
 	// does not allow as it is.
 	Prepare func(string) (string, error)
+
+	// SaltKey is what the salts of unknown users are made of, on the server side, so
+	// that they have one each that stays the same. Any 32 random octets do; keep them
+	// for as long as the accounts. Zero means a key of its own:
+	// then these salts change with every start, and differ between mechanisms that
+	// were not made together, such as a name and the same name with -PLUS.
+	SaltKey Secret
 }
 
 // SCRAM returns the SCRAM mechanism of that name, such as SCRAM-SHA-256 or
@@ -58,18 +64,19 @@ type SCRAMOptions struct {
 //	strict := sasl.SCRAM("SCRAM-SHA-256", sha256.New, sasl.SCRAMOptions{MinIterations: 100_000})
 //	registry := sasl.Default().Without(strict.Name).With(strict)
 //
-// On the server side, unknown users are asked with a salt of their own that stays
-// the same for as long as the Mechanism is in use.
+// On the server side, unknown users are asked with a salt of their own: see
+// SaltKey.
 func SCRAM(name string, h func() hash.Hash, o SCRAMOptions) Mechanism {
 	return newSCRAM(name, h, o).mechanism()
 }
 
 func scramMechanisms() []Mechanism {
+	o := SCRAMOptions{SaltKey: randomKey()}
 	var mechanisms []Mechanism
 	for name, h := range map[string]func() hash.Hash{
 		"SCRAM-SHA-1": sha1.New, "SCRAM-SHA-256": sha256.New, "SCRAM-SHA-512": sha512.New,
 	} {
-		mechanisms = append(mechanisms, SCRAM(name, h, SCRAMOptions{}), SCRAM(name+plusSuffix, h, SCRAMOptions{}))
+		mechanisms = append(mechanisms, SCRAM(name, h, o), SCRAM(name+plusSuffix, h, o))
 	}
 	return mechanisms
 }
@@ -83,10 +90,9 @@ type scram struct {
 	hash func() hash.Hash
 	opts SCRAMOptions
 
-	nonce   func() string
-	bind    func(c *Conn, typ string) ([]byte, error)
-	derive  deriver
-	fakeKey func() []byte // what the salts of unknown users are made of
+	nonce  func() string
+	bind   func(c *Conn, typ string) ([]byte, error)
+	derive deriver
 }
 
 func newSCRAM(name string, h func() hash.Hash, o SCRAMOptions) *scram {
@@ -96,16 +102,14 @@ func newSCRAM(name string, h func() hash.Hash, o SCRAMOptions) *scram {
 	if o.Prepare == nil {
 		o.Prepare = prepare
 	}
+	if o.SaltKey.IsZero() {
+		o.SaltKey = randomKey()
+	}
 	return &scram{
 		name: bare, plus: plus, hash: h, opts: o,
 		nonce:  newNonce,
 		bind:   (*Conn).ChannelBinding,
 		derive: deriveKeys,
-		fakeKey: sync.OnceValue(func() []byte {
-			key := make([]byte, sha256.Size)
-			rand.Read(key) // never fails
-			return key
-		}),
 	}
 }
 
@@ -191,8 +195,7 @@ func (s *scram) bindings(state *tls.ConnectionState) []string {
 // offer.
 func offersBinding(c *Conn) bool {
 	return slices.ContainsFunc(c.Offered, func(name string) bool {
-		name = strings.ToUpper(name)
-		return strings.HasPrefix(name, "SCRAM-") && strings.HasSuffix(name, plusSuffix)
+		return isBoundSCRAM(upper(name))
 	})
 }
 
@@ -208,6 +211,24 @@ func newNonce() string {
 type scramHints struct {
 	cache   *scramCache
 	refused string // the channel binding that the server has refused just now
+
+	offerHidden func() bool // see [Authenticator.bindingHidden]; nil without Authenticator
+	pinned      bool        // the policy wants no mechanism that proves less
+}
+
+// bindingHidden reports whether the server has to hear that it did not offer
+// channel binding. Without an Authenticator, the mechanism knows only its own name
+// with -PLUS.
+func (h *scramHints) bindingHidden(c *Conn, plus string) bool {
+	if h.offerHidden != nil {
+		return h.offerHidden()
+	}
+	return !c.Offers(plus)
+}
+
+// isBoundSCRAM reports whether a mechanism is SCRAM with channel binding.
+func isBoundSCRAM(name string) bool {
+	return strings.HasPrefix(name, "SCRAM-") && strings.HasSuffix(name, plusSuffix)
 }
 
 func (s *scram) newServer(ctx context.Context, conn *Conn, d Directory) (Server, error) {

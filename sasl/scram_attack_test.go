@@ -64,6 +64,20 @@ func TestYFlag(t *testing.T) {
 	}
 }
 
+// Who takes the offer out and puts a name with -PLUS in that nobody can run is found
+// out as well.
+func TestYFlagInSpiteOfAnInventedName(t *testing.T) {
+	for _, invented := range []string{"SCRAM-X-PLUS", "SCRAM--PLUS", "scram-sha-3-plus"} {
+		a := scramUser(boundTo(exporterAlone), sasl.SCRAMOptions{})
+		server := &pair{server: scramServer(t, "SCRAM-SHA-256", sasl.SCRAMHooks{}, sasl.SCRAMOptions{}, "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS")}
+		_, err := a.Authenticate(t.Context(), secure(invented, "SCRAM-SHA-256"), server)
+		wantErrors(t, err, sasl.ErrRejected, sasl.ErrProtocol)
+		if len(server.sent) != 2 || !strings.HasPrefix(server.sent[0], "y,,") || server.sent[1] != "" {
+			t.Errorf("%s: sent %q; want no proof", invented, server.sent)
+		}
+	}
+}
+
 func TestSCRAMFlags(t *testing.T) {
 	none := boundTo(nil)
 	for name, c := range map[string]struct {
@@ -77,7 +91,9 @@ func TestSCRAMFlags(t *testing.T) {
 		"cannot bind":                 {none, secure("SCRAM-SHA-256"), sasl.SCRAMOptions{}, nil, "n,,"},
 		"cannot bind but offered":     {none, secure("SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"), sasl.SCRAMOptions{}, nil, "n,,"},
 		"may not bind":                {boundTo(exporterAlone), secure("SCRAM-SHA-256"), sasl.SCRAMOptions{Bindings: []string{}}, nil, "n,,"},
-		"offer of another hash":       {boundTo(exporterAlone), secure("SCRAM-SHA-256", "scram-sha-1-plus"), sasl.SCRAMOptions{}, nil, "n,,"},
+		"offer that nobody can run":   {boundTo(exporterAlone), secure("SCRAM-SHA-256", "scram-sha-1-plus"), sasl.SCRAMOptions{}, nil, "y,,"},
+		"offer of an invented name":   {boundTo(exporterAlone), secure("SCRAM-X-PLUS", "SCRAM--PLUS", "SCRAM-SHA-256"), sasl.SCRAMOptions{}, nil, "y,,"},
+		"stripped, and one not ours":  {boundTo(exporterAlone), secure("SCRAM-SHA-512-PLUS", "SCRAM-SHA-256"), sasl.SCRAMOptions{}, []string{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"}, "y,,"},
 		"offered but not chosen":      {boundTo(exporterAlone), secure("SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"), sasl.SCRAMOptions{}, []string{"SCRAM-SHA-256"}, "n,,"},
 		"could bind":                  {boundTo(exporterAlone), secure("SCRAM-SHA-256"), sasl.SCRAMOptions{}, nil, "y,,"},
 		"could bind, others that end": {boundTo(exporterAlone), secure("SCRAM-SHA-256", "X-PLUS"), sasl.SCRAMOptions{}, nil, "y,,"},
@@ -456,4 +472,20 @@ func octetMutants(message string) []string {
 		}
 	}
 	return append(all, message+",", message+"=", message+"A", message+"1", message+"\n")
+}
+
+// That PLAIN might do is no advice for who wants the server to prove itself.
+func TestNoAdviceAgainstThePolicy(t *testing.T) {
+	for _, c := range []struct {
+		policy sasl.Policy
+		advice bool
+	}{{sasl.Policy{}, true}, {sasl.Policy{RequireMutual: true}, false}} {
+		a := sasl.Password(user, password)
+		a.Policy = c.policy
+		_, err := a.Authenticate(t.Context(), secure("SCRAM-SHA-256", "PLAIN"), play(finalCode(535)))
+		wantErrors(t, err, sasl.ErrRejected)
+		if got := strings.Contains(err.Error(), "name PLAIN in Policy.Order"); got != c.advice {
+			t.Errorf("%+v: error %v", c.policy, err)
+		}
+	}
 }

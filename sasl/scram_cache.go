@@ -3,7 +3,6 @@ package sasl
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
 	"slices"
@@ -20,7 +19,7 @@ const maxDerived = 8
 // remembers nothing.
 type scramCache struct {
 	mu      sync.Mutex
-	seed    []byte // of the digests, so that they tell nothing where they are seen
+	seed    Secret // of the digests, so that they tell nothing where they are seen
 	derived []*derivation
 }
 
@@ -43,14 +42,27 @@ func (c *scramCache) keys(ctx context.Context, mechanism, password string, salt 
 		if mine {
 			return c.lead(d, derive)
 		}
-		select {
-		case <-d.done:
-		case <-ctx.Done():
-			return scramKeys{}, ctx.Err()
+		if err := d.wait(ctx); err != nil {
+			return scramKeys{}, err
 		}
 		if d.good {
 			return d.keys, nil
 		}
+	}
+}
+
+// wait returns once d is done, or an error if ctx is done before.
+func (d *derivation) wait(ctx context.Context) error {
+	select {
+	case <-d.done: // a key that is there needs no time
+		return nil
+	default:
+	}
+	select {
+	case <-d.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -59,11 +71,10 @@ func (c *scramCache) keys(ctx context.Context, mechanism, password string, salt 
 func (c *scramCache) join(what string) (d *derivation, mine bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.seed == nil {
-		c.seed = make([]byte, sha256.Size)
-		rand.Read(c.seed) // never fails
+	if c.seed.IsZero() {
+		c.seed = randomKey()
 	}
-	mac := hmac.New(sha256.New, c.seed)
+	mac := hmac.New(sha256.New, []byte(c.seed.Reveal()))
 	mac.Write([]byte(what))
 	id := [sha256.Size]byte(mac.Sum(nil))
 	for _, d := range c.derived {

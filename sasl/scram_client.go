@@ -46,7 +46,7 @@ var (
 )
 
 func (s *scram) newClient(ctx context.Context, conn *Conn, c *Credentials) (Client, error) {
-	password, err := c.password(ctx)
+	password, err := c.FetchPassword(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -63,10 +63,10 @@ func (s *scram) newClient(ctx context.Context, conn *Conn, c *Credentials) (Clie
 		ctx:      ctx,
 		cache:    c.scram.cache,
 		password: NewSecret(prepared),
-		advise:   conn.Offers("PLAIN") && (conn.Verified && conn.TLS != nil || conn.Loopback),
+		advise:   !c.scram.pinned && conn.Offers("PLAIN") && (conn.Verified && conn.TLS != nil || conn.Loopback),
 		nonce:    s.nonce(),
 	}
-	flag, err := client.chooseBinding(conn, c.scram.refused)
+	flag, err := client.chooseBinding(conn, c.scram)
 	if err != nil {
 		return nil, err
 	}
@@ -81,16 +81,17 @@ func (s *scram) newClient(ctx context.Context, conn *Conn, c *Credentials) (Clie
 
 // chooseBinding returns the flag of the GS2 header (RFC 5802, Section 6). With y
 // a server that does offer channel binding learns that somebody has changed the
-// list of its mechanisms.
-func (c *scramClient) chooseBinding(conn *Conn, refused string) (flag string, err error) {
-	typ, data, err := c.scram.binding(conn, refused)
+// list of its mechanisms. A name with -PLUS that nobody here could run does not
+// keep it from learning that: anybody can put one into the list.
+func (c *scramClient) chooseBinding(conn *Conn, hints scramHints) (flag string, err error) {
+	typ, data, err := c.scram.binding(conn, hints.refused)
 	switch {
 	case c.plus && err != nil:
 		return "", err
 	case c.plus:
 		c.bindingType, c.binding = typ, data
 		return "p=" + typ, nil
-	case err == nil && !offersBinding(conn):
+	case err == nil && hints.bindingHidden(conn, c.fullName()+plusSuffix):
 		return "y", nil
 	}
 	return "n", nil
@@ -205,7 +206,9 @@ func (c *scramClient) Finish(verdict error) error {
 	if c.refused == nil {
 		return verdict
 	}
-	c.refused.Err = verdict
+	if c.refused.Err == nil { // as in oauthClient.Finish
+		c.refused.Err = verdict
+	}
 	return c.refused
 }
 

@@ -25,8 +25,10 @@ type StoredKey struct {
 }
 
 // NewStoredKey derives the key of a password for the SCRAM mechanism with hash
-// h, say [crypto/sha256.New] for SCRAM-SHA-256. A nil salt means 16 random
-// octets, 0 iterations mean 4096. Many iterations take time: ctx ends it.
+// h, say [crypto/sha256.New] for SCRAM-SHA-256. The password is prepared as where
+// [SCRAMOptions].Prepare is nil: for a mechanism with another Prepare, apply that to
+// it before, or, if SASLprep would undo it, set Account.Password in place of a key. A
+// nil salt means 16 random octets, 0 iterations mean 4096. Many iterations take time: ctx ends it.
 func NewStoredKey(ctx context.Context, h func() hash.Hash, password Secret, salt []byte, iterations int) (StoredKey, error) {
 	if salt == nil {
 		salt = make([]byte, saltLength)

@@ -132,7 +132,7 @@ func TestKeysAreDerivedOnce(t *testing.T) {
 	a.Registry = sasl.Default().Without(m.Name).With(m)
 	signIn := func(first string, want int64) {
 		t.Helper()
-		server := play(challenge(first), finalCode(535))
+		server := play(challenge(first), finalCode(454)) // a refused password would not be tried again
 		_, _ = a.Authenticate(t.Context(), x.conn(), server)
 		if len(server.sent) != 2 || !strings.HasPrefix(server.sent[1], "> c=") {
 			t.Errorf("sent %q", server.sent)
@@ -284,5 +284,22 @@ func wantHidden(t *testing.T, when string, secrets []string, values ...any) {
 			look("JSON", string(encoded))
 		}
 		walk(reflect.ValueOf(v), "", map[uintptr]bool{}, look)
+	}
+}
+
+// A key that is there is returned whatever the context says, and none is derived.
+func TestKeyIsThereForAnEndedContext(t *testing.T) {
+	a := new(sasl.Authenticator)
+	want, err := sasl.Keys(t.Context(), a, password, []byte("salt"), func() error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 100 { // a choice of select would be by chance
+		got, err := sasl.Keys(over, a, password, []byte("salt"), func() error { t.Error("derived"); return nil })
+		if got != want || err != nil {
+			t.Fatalf("%q, %v", got, err)
+		}
 	}
 }

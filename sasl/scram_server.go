@@ -176,9 +176,10 @@ func (s *scramServer) lookUp() error {
 }
 
 // salt returns the salt of a user without one, be he known or not: always the
-// same, and without a meaning to who does not have the key.
+// same, with -PLUS and without, and without a meaning to who does not have the key.
+// Each hash has another one, as stored keys have.
 func (s *scramServer) salt() []byte {
-	return sign(sha256.New, s.fakeKey(), s.first.username)[:saltLength]
+	return sign(sha256.New, []byte(s.opts.SaltKey.Reveal()), s.name+","+s.first.username)[:saltLength]
 }
 
 // answerFinal takes client-final-message and returns server-final-message.

@@ -97,6 +97,9 @@ func (s *oauthServer) Next(response []byte) (challenge []byte, done bool, err er
 	case s.refused != nil:
 		// Whatever the client answers, the token stays refused.
 		s.over = true
+		if errors.Is(s.refused.Err, ErrTemporary) || errors.Is(s.refused.Err, ErrUnavailable) {
+			return nil, false, s.refused.Err
+		}
 		return nil, false, fmt.Errorf("%w: %w", ErrRejected, s.refused)
 	case response == nil && !s.started:
 		s.started = true

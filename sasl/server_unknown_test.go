@@ -73,3 +73,37 @@ func TestUnknownUserShowsKeys(t *testing.T) {
 		})
 	}
 }
+
+// An unknown user has one salt with -PLUS and without, as a known one has, and
+// another one for another hash.
+func TestUnknownUserHasOneSalt(t *testing.T) {
+	registry := sasl.Default()
+	key := sasl.SCRAMOptions{SaltKey: sasl.NewSecret("a key for salts")}
+	apart := new(sasl.Registry).Without(sasl.Default().Names()...).With(
+		sasl.SCRAM("SCRAM-SHA-256", sha256.New, key), sasl.SCRAM("SCRAM-SHA-256-PLUS", sha256.New, key))
+	salt := func(r *sasl.Registry, mechanism, flag string) string {
+		t.Helper()
+		m, _ := r.Lookup(mechanism)
+		conn := secure(mechanism)
+		conn.ServerCertificate = leaf
+		server, err := m.NewServer(t.Context(), conn, accounts{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, _, err := server.Next([]byte(flag + ",,n=nobody,r=abc"))
+		_, salt, ok := strings.Cut(string(first), ",s=")
+		if err != nil || !ok {
+			t.Fatalf("%s: %q, %v", mechanism, first, err)
+		}
+		return salt
+	}
+	for _, r := range []*sasl.Registry{registry, apart} {
+		bare, plus := salt(r, "SCRAM-SHA-256", "n"), salt(r, "SCRAM-SHA-256-PLUS", "p=tls-server-end-point")
+		if bare != plus {
+			t.Errorf("salts %s and %s", bare, plus)
+		}
+	}
+	if salt(registry, "SCRAM-SHA-256", "n") == salt(registry, "SCRAM-SHA-512", "n") {
+		t.Error("one salt for two hashes")
+	}
+}

@@ -2,9 +2,9 @@ package sasl
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -48,15 +48,14 @@ type Rejection struct {
 	Time time.Time // of the latest refusal
 	Err  error     // what the server said then
 
-	key     [16]byte
+	key     Secret
 	digests [][sha256.Size]byte
 }
 
 // NewRejection returns a Rejection that recognises the tokens given. Generators
 // are handed one by an [Authenticator]; this is for their tests.
 func NewRejection(err error, refused ...Token) *Rejection {
-	r := &Rejection{Time: time.Now(), Err: err}
-	rand.Read(r.key[:]) // never fails
+	r := &Rejection{Time: time.Now(), Err: err, key: randomKey()}
 	for _, t := range refused {
 		r.digests = append(r.digests, r.digest(t))
 	}
@@ -80,7 +79,7 @@ func (r *Rejection) Matches(t Token) bool {
 // digest identifies a token to this Rejection alone, so that nothing can be
 // learnt from it where it is printed.
 func (r *Rejection) digest(t Token) [sha256.Size]byte {
-	return sha256.Sum256(append(r.key[:], t.Value.Reveal()...))
+	return sha256.Sum256([]byte(r.key.Reveal() + t.Value.Reveal()))
 }
 
 // ErrNoOtherToken is what a [TokenGenerator] returns, wrapped or not, if it has
@@ -94,7 +93,12 @@ func TokenString(f func(context.Context) (string, error)) TokenGenerator { retur
 
 type tokenString func(context.Context) (string, error)
 
+var errNilTokenString = fmt.Errorf("%w: TokenString was given a nil function", ErrBadCredentials)
+
 func (f tokenString) Token(ctx context.Context, _ TokenRequest) (Token, error) {
+	if f == nil {
+		return Token{}, errNilTokenString
+	}
 	value, err := f(ctx)
 	if err != nil {
 		return Token{}, err

@@ -21,17 +21,33 @@ func classified(verdict error) error {
 	if corrupt := base64.CorruptInputError(0); errors.As(verdict, &corrupt) {
 		return fmt.Errorf("%w: challenge is not base64: %w", ErrProtocol, verdict)
 	}
-	for err := verdict; err != nil; err = errors.Unwrap(err) {
-		kind := replyKind(reflect.Indirect(reflect.ValueOf(err)))
-		switch {
-		case kind == nil:
-		case errors.Is(verdict, kind):
-			return verdict
-		default:
-			return fmt.Errorf("%w: %w", kind, verdict)
-		}
+	if kind := kindOf(verdict); kind != nil && !errors.Is(verdict, kind) {
+		return fmt.Errorf("%w: %w", kind, verdict)
 	}
 	return verdict
+}
+
+// kindOf returns what err, or the first error in it of another engine, stands for;
+// nil for nothing.
+func kindOf(err error) error {
+	v := reflect.ValueOf(err)
+	if !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil
+	}
+	if kind := replyKind(reflect.Indirect(v)); kind != nil {
+		return kind
+	}
+	switch err := err.(type) {
+	case interface{ Unwrap() error }:
+		return kindOf(err.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, err := range err.Unwrap() {
+			if kind := kindOf(err); kind != nil {
+				return kind
+			}
+		}
+	}
+	return nil
 }
 
 // replyKind returns what an error of another engine stands for, nil for nothing.
@@ -40,6 +56,8 @@ func replyKind(v reflect.Value) error {
 	switch {
 	case code.CanInt() && code.Int() >= 400 && code.Int() <= 599:
 		return ReplyKind(int(code.Int()))
+	case code.CanUint() && code.Uint() >= 400 && code.Uint() <= 599:
+		return ReplyKind(int(code.Uint()))
 	case code.Kind() == reflect.String && field(v, "Type").Kind() == reflect.String:
 		return responseKind(field(v, "Type").String(), code.String())
 	}

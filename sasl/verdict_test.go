@@ -16,11 +16,11 @@ import (
 func TestVerdictOfNetSMTP(t *testing.T) {
 	for _, code := range []int{421, 432, 454, 500, 504, 534, 535, 538, 550} {
 		verdict := &textproto.Error{Code: code, Msg: "no"}
-		x := begin(t, sasl.OAuth(user, sasl.StaticToken(token)), secure("XOAUTH2"))
+		x := started(t, sasl.OAuth(user, sasl.StaticToken(token)), secure("XOAUTH2"))
 		err := x.Finish(verdict)
 		wantErrors(t, err, sasl.ReplyKind(code), verdict)
 
-		x = begin(t, sasl.OAuth(user, sasl.StaticToken(token)), secure("XOAUTH2"))
+		x = started(t, sasl.OAuth(user, sasl.StaticToken(token)), secure("XOAUTH2"))
 		if _, err := x.Next([]byte(`{"status":"401"}`)); err != nil {
 			t.Fatal(err)
 		}
@@ -83,7 +83,7 @@ func TestVerdictOfOtherEngines(t *testing.T) {
 		{"IMAP: BAD", &response{"BAD", ""}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			x := begin(t, sasl.OAuth(user, sasl.StaticToken(token)), secure("XOAUTH2"))
+			x := started(t, sasl.OAuth(user, sasl.StaticToken(token)), secure("XOAUTH2"))
 			err := x.Finish(test.verdict)
 			if test.kind == nil && err != test.verdict {
 				t.Errorf("%v, want the verdict itself", err)
@@ -106,5 +106,33 @@ func TestReplyKind(t *testing.T) {
 		if got := sasl.ReplyKind(code); got != want {
 			t.Errorf("%d: %v, want %v", code, got, want)
 		}
+	}
+}
+
+// An unsigned error has the code in an unsigned field.
+type unsigned struct{ Code uint16 }
+
+func (unsigned) Error() string { return "unsigned" }
+
+// The code counts wherever it stands among the errors that were joined.
+func TestVerdictAmongOthers(t *testing.T) {
+	reply := &textproto.Error{Code: 535, Msg: "no"}
+	other := errors.New("other")
+	for name, verdict := range map[string]error{
+		"joined":       errors.Join(other, reply),
+		"two with %w":  fmt.Errorf("%w: %w", other, reply),
+		"nested":       fmt.Errorf("%w: %w", other, fmt.Errorf("within: %w", errors.Join(other, reply))),
+		"unsigned":     unsigned{535},
+		"in a pointer": fmt.Errorf("within: %w", &unsigned{535}),
+	} {
+		x := started(t, sasl.OAuth(user, sasl.StaticToken(token)), secure("XOAUTH2"))
+		if err := x.Finish(verdict); !errors.Is(err, sasl.ErrRejected) || !errors.Is(err, verdict) {
+			t.Errorf("%s: %v, want ErrRejected and what it is", name, err)
+		}
+	}
+	var none *textproto.Error
+	x := started(t, sasl.OAuth(user, sasl.StaticToken(token)), secure("XOAUTH2"))
+	if err := x.Finish(none); err == nil || errors.Is(err, sasl.ErrRejected) {
+		t.Error("a nil *textproto.Error is neither a success nor a refusal")
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 
 	"github.com/seed-55a66e92/postern/internal/wire"
 	"github.com/seed-55a66e92/postern/sasl"
@@ -36,16 +35,27 @@ func (c *Client) facts() *sasl.Conn {
 
 // signIn runs the sign-in over t and explains how it failed.
 func (c *Client) signIn(ctx context.Context, t sasl.Transport) error {
-	defer func() { c.conn.hidden = nil }()
-	mechanism, err := c.cfg.Auth.Authenticate(ctx, c.facts(), t)
+	run := func(ctx context.Context) (string, error) { return c.authenticate(ctx, t) }
+	if w := c.conn.watch; w != nil {
+		run = w.authentication(c, run)
+	}
+	mechanism, err := run(ctx)
 	if err == nil {
 		c.mechanism = mechanism
-		return nil
+	}
+	return err
+}
+
+// authenticate is signIn without anybody who watches.
+func (c *Client) authenticate(ctx context.Context, t sasl.Transport) (mechanism string, err error) {
+	mechanism, err = c.cfg.Auth.Authenticate(ctx, c.facts(), t)
+	if err == nil {
+		return mechanism, nil
 	}
 	if errors.Is(err, sasl.ErrProtocol) || errors.Is(err, sasl.ErrServerUnverified) {
 		_ = c.conn.fail(err)
 	}
-	return c.explain(ctx, mechanism, err)
+	return mechanism, c.explain(ctx, mechanism, err)
 }
 
 // explain wraps what came of a sign-in. A token generator's error and the end of
@@ -96,18 +106,6 @@ type authTransport struct{ c *Client }
 
 var _ sasl.Transport = (*authTransport)(nil)
 
-// hide keeps a message out of all replies to the sign-in: a server may repeat
-// it, and a reply ends in errors and logs. The user name alone may show.
-func (t *authTransport) hide(message []byte) {
-	hidden := append(t.c.conn.hidden, string(wire.EncodeBase64(nil, message)))
-	for _, part := range strings.FieldsFunc(string(message), func(r rune) bool { return r <= ' ' }) {
-		if !strings.Contains(part, t.c.cfg.Auth.Credentials.Username) {
-			hidden = append(hidden, part)
-		}
-	}
-	t.c.conn.hidden = hidden
-}
-
 // Auth implements sasl.Transport.
 func (t *authTransport) Auth(ctx context.Context, mechanism string, initial []byte) (sasl.Reply, error) {
 	line := "AUTH " + mechanism
@@ -141,9 +139,12 @@ func (t *authTransport) Cancel(ctx context.Context) (sasl.Reply, error) {
 	return t.send(ctx, "*", "*")
 }
 
-// send writes a line, of which the log gets another form.
+// send writes a line, of which the logger and the hooks get another form.
 func (t *authTransport) send(ctx context.Context, logged, line string) (sasl.Reply, error) {
-	t.c.conn.logCommand(logged)
+	if err := t.c.conn.usable(); err != nil {
+		return sasl.Reply{}, t.lost(err)
+	}
+	t.c.conn.watch.sent("AUTH", logged, int64(len(line)+len("\r\n")))
 	r, err := t.c.conn.exchange(ctx, "AUTH", line)
 	if err != nil {
 		return sasl.Reply{}, t.lost(err)
@@ -173,7 +174,7 @@ func challenge(r Reply) sasl.Reply {
 // verdict makes an error of a refusal that tells package sasl what it means.
 func (t *authTransport) verdict(r Reply) error {
 	kinds := []error{sasl.ReplyKind(r.Code)}
-	if r.Code == 534 && len(t.c.conn.hidden) > 0 && t.c.cfg.Auth.Credentials.Password != nil {
+	if r.Code == 534 && t.c.conn.veil != nil && t.c.cfg.Auth.Credentials.Password != nil {
 		// It has seen the password: the next mechanism would only show it again.
 		kinds = append(kinds, sasl.ErrNotPermitted)
 	}

@@ -33,9 +33,13 @@ type body struct {
 	buf     []byte // headroom, then content that waits to go out
 	in      []byte // what was read of a message
 	count   int64  // octets of binary content so far
+	size    int64  // octets of the whole message; -1: unknown
+	gone    int64  // octets that went out, as coded
 	held    bool   // nothing goes out: content is collected for a group
+	closing bool   // the last block has its end: any reply before it is out of place
 	begun   bool   // the end of the message may have gone out
 	chunked chunked
+	source  io.Closer // where the message comes from; nil: from memory
 
 	heard chan struct{} // closed when listening is over; nil: nobody listens
 	said  atomic.Bool   // the server has said something, or never will
@@ -51,10 +55,10 @@ const (
 	binaryForm             // octets in chunks, unchanged (RFC 3030, Section 3)
 )
 
-// reset makes b ready for a message.
-func (b *body) reset(ctx context.Context, f form) {
-	b.ctx, b.form, b.count = ctx, f, 0
-	b.held, b.begun, b.heard, b.err = false, false, nil, nil
+// reset makes b ready for a message of size octets, -1 if that is not known.
+func (b *body) reset(ctx context.Context, f form, size int64) {
+	b.ctx, b.form, b.size, b.count, b.gone = ctx, f, size, 0, 0
+	b.held, b.closing, b.begun, b.source, b.heard, b.err = false, false, false, nil, nil, nil
 	b.chunked = chunked{lag: b.chunked.lag}
 	if b.buf == nil {
 		b.buf = make([]byte, headroom, headroom+writeBlock)
@@ -110,24 +114,37 @@ func (b *body) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// copy writes all of a message but its end, from r.
-func (b *body) copy(r io.Reader) error {
+// copy writes all of a message but its end, from r, which ends with source. A
+// server that speaks up, or is gone, while the source has nothing to give closes
+// it, if the content goes by DATA; chunks have replies.
+func (b *body) copy(r io.Reader, source io.Closer) error {
 	if b.in == nil {
 		b.in = make([]byte, readBuffer)
 	}
+	b.source = source
+	if b.form == dataForm && !b.held {
+		b.listen()
+	}
 	_, err := io.CopyBuffer(onlyWriter{b.writer()}, r, b.in)
+	if err != nil && b.interrupted() {
+		return &writeError{errInterrupted}
+	}
 	return err
 }
 
 // An onlyWriter has no other method.
 type onlyWriter struct{ io.Writer }
 
-var errGrown = fmt.Errorf("%w: it changed between two readings", ErrMessage)
+// changed returns the error of a message that is not what it was when it was read
+// first, and announced. It gets no end: nobody is to have a part of it.
+func (b *body) changed() error {
+	return fmt.Errorf("%w: it changed between two readings: %d octets were announced, %d found", ErrMessage, b.size, b.octets())
+}
 
 // flush writes what was collected. More is to come.
 func (b *body) flush() (err error) {
-	if b.held {
-		return errGrown
+	if b.held || b.size >= 0 && b.octets() > b.size {
+		return b.changed()
 	}
 	if b.form == dataForm {
 		err = b.blocks(b.buf[headroom:], false)
@@ -143,7 +160,9 @@ func (b *body) end() error {
 	if err := b.endText(); err != nil {
 		return err
 	}
+	b.closing = true
 	if b.form == dataForm {
+		b.c.watch.sent(".", ".", b.octets())
 		return b.blocks(b.buf[headroom:], true)
 	}
 	return b.lastChunk()
@@ -151,7 +170,15 @@ func (b *body) end() error {
 
 // endText ends the last line, and with DATA the message.
 func (b *body) endText() error {
-	if b.form == binaryForm {
+	if b.form != binaryForm {
+		if err := b.text.EndText(); err != nil {
+			return err
+		}
+	}
+	switch {
+	case b.size >= 0 && b.octets() != b.size:
+		return b.changed()
+	case b.form == binaryForm:
 		return nil
 	}
 	return b.text.Close()
@@ -168,13 +195,13 @@ func (e *writeError) Error() string { return e.err.Error() }
 func (e *writeError) Unwrap() error { return e.err }
 
 // blocks writes p in blocks, each of which has its own time. While content goes
-// by DATA, the server has nothing to say: if it says something, no block is
-// written any more.
+// by DATA, or in the last chunk, the server has nothing to say: if it says
+// something, no block is written any more.
 func (b *body) blocks(p []byte, ending bool) error {
 	for rest := p; len(rest) > 0; {
 		n := min(len(rest), writeBlock)
 		last := ending && n == len(rest)
-		if !last && b.form == dataForm {
+		if !last && (b.form == dataForm || ending) {
 			b.listen()
 		}
 		_ = b.c.net.SetWriteDeadline(time.Now().Add(b.c.timeouts.DataBlock))
@@ -185,6 +212,7 @@ func (b *body) blocks(p []byte, ending bool) error {
 		if _, err := b.c.net.Write(rest[:n]); err != nil {
 			return &writeError{err}
 		}
+		b.advanced(n, last)
 		rest = rest[n:]
 	}
 	return nil
@@ -196,7 +224,7 @@ func (b *body) listen() {
 	if b.heard != nil {
 		return
 	}
-	heard := make(chan struct{})
+	heard, source := make(chan struct{}), b.source
 	b.heard = heard
 	b.said.Store(false)
 	_ = b.c.net.SetReadDeadline(time.Time{})
@@ -205,6 +233,9 @@ func (b *body) listen() {
 		_, b.err = b.c.r.Peek(1)
 		b.said.Store(true)                            // before the next line: see blocks
 		_ = b.c.net.SetWriteDeadline(time.Unix(1, 0)) // wakes a write that waits
+		if source != nil {
+			source.Close() // wakes a Read that waits
+		}
 	}()
 }
 
@@ -223,14 +254,19 @@ func (b *body) wait(limit time.Duration) error {
 // lastWords is how long a server is heard that stopped taking the message.
 const lastWords = time.Second
 
-// reason returns the reply by which a server refused a message before its end,
-// or broke the rules, if it gave one.
-func (b *body) reason(cause error) (Reply, bool) {
-	if b.ctx.Err() != nil || errors.Is(cause, os.ErrDeadlineExceeded) && !b.interrupted() {
-		return Reply{}, false // it is silent
+// reason returns the reply by which a server refused a message before its end, or
+// broke the rules, if it gave one, or else the error that kept it from doing so:
+// cause, unless that only says that there was another one.
+func (b *body) reason(cause error) (Reply, error) {
+	woken := b.interrupted() && (errors.Is(cause, errInterrupted) || errors.Is(cause, os.ErrDeadlineExceeded))
+	if b.ctx.Err() != nil || errors.Is(cause, os.ErrDeadlineExceeded) && !woken {
+		return Reply{}, cause // it is silent
 	}
-	if b.wait(lastWords) != nil {
-		return Reply{}, false
+	if err := b.wait(lastWords); err != nil {
+		if woken {
+			cause = err
+		}
+		return Reply{}, cause
 	}
 	replies := 1
 	if b.form != dataForm {
@@ -240,11 +276,16 @@ func (b *body) reason(cause error) (Reply, bool) {
 	for ; replies > 0; replies-- {
 		w, err := wire.ReadReply(b.c.r)
 		if err != nil {
-			return Reply{}, false
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				err = cause
+			}
+			return Reply{}, err
 		}
-		if r := newReply(w); r.Code >= 400 || b.form == dataForm {
-			return r, true
+		r := b.c.received(w)
+		b.c.watch.heard(b.ending(), r)
+		if r.Code >= 400 || b.form == dataForm || b.closing {
+			return r, nil
 		}
 	}
-	return Reply{}, false
+	return Reply{}, cause
 }

@@ -3,6 +3,7 @@ package smtp
 import (
 	"fmt"
 	"strconv"
+	"time"
 )
 
 const (
@@ -44,8 +45,8 @@ func (b *body) command(last bool) []byte {
 	head = append(head, "\r\n"...)
 	start := headroom - len(head)
 	copy(b.buf[start:], head)
-	if b.c.log != nil {
-		b.c.logCommand(string(head[:len(head)-2]))
+	if b.c.watch.wantsLines() {
+		b.c.watch.sent("BDAT", string(head[:len(head)-2]), int64(len(b.buf)-start))
 	}
 	return b.buf[start:]
 }
@@ -63,6 +64,9 @@ func (b *body) chunk() error {
 // others are accepted: who refused one gets no end.
 func (b *body) lastChunk() error {
 	if err := b.answers(0); err != nil {
+		return err
+	}
+	if err := b.c.usable(); err != nil { // a reply to a chunk that has not gone out
 		return err
 	}
 	b.chunked.unanswered = 1
@@ -84,14 +88,21 @@ func (b *body) answers(lag int) error {
 		case 3:
 			return c.fail(fmt.Errorf("%w: %v to BDAT", ErrProtocol, r))
 		}
-		// RFC 3030, Section 2: nothing of the message may follow. The replies to
-		// what did are read, so that the connection stays in step.
-		for ; b.chunked.unanswered > 0 && c.broken == nil; b.chunked.unanswered-- {
-			if _, err := c.brief(b.ctx, "BDAT", c.timeouts.DataEnd); err != nil {
-				break
-			}
-		}
+		b.drain()
 		return &chunkError{r}
 	}
 	return nil
+}
+
+// drain reads the replies to what followed a refused chunk, so that the connection
+// stays in step. Nothing of the message may follow any more (RFC 3030, Section 2).
+// All of them have the time of a command: there is nothing for the server to do.
+func (b *body) drain() {
+	c := b.c
+	end := time.Now().Add(c.timeouts.Command)
+	for ; b.chunked.unanswered > 0 && c.broken == nil; b.chunked.unanswered-- {
+		if _, err := c.brief(b.ctx, "BDAT", time.Until(end)); err != nil {
+			return
+		}
+	}
 }

@@ -42,8 +42,10 @@ func TestContentIsNeverRunAsCommands(t *testing.T) {
 		for _, code := range []int{421, 452, 550} {
 			for _, env := range []smtp.Envelope{envelope, three, {From: user, To: three.To, AllOrNothing: true}} {
 				t.Run(fmt.Sprint(point, code), func(t *testing.T) {
-					s, err := mock.New(mock.Options{Network: mock.InMemory, Defects: []mock.Defect{mock.RefusedChunkIsRun},
-						Faults: []mock.Fault{mock.At(point).Do(mock.Reply(code, "", "no"))}})
+					s, err := mock.New(mock.Options{
+						Network: mock.InMemory, Defects: []mock.Defect{mock.RefusedChunkIsRun},
+						Faults: []mock.Fault{mock.At(point).Do(mock.Reply(code, "", "no"))},
+					})
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -50,7 +50,7 @@ func (c Class) String() string {
 
 // localErrors are on this side of the wire.
 var localErrors = []error{
-	ErrConfig, ErrEnvelope, ErrMessage, ErrConsumed, ErrTLSRequired, ErrNotOffered,
+	ErrConfig, ErrEnvelope, ErrMessage, ErrConsumed, ErrTLSRequired, ErrNotOffered, ErrPoolClosed,
 	sasl.ErrBadCredentials, sasl.ErrAmbiguousCredentials, sasl.ErrWrongHost, sasl.ErrInsecure,
 }
 
@@ -75,6 +75,9 @@ func Classify(err error) Class {
 	}
 	if class := classifyAuth(err); class != None {
 		return class
+	}
+	if busy := new(busyError); errors.As(err, &busy) && busy.cause == nil {
+		return Throttled // by ourselves
 	}
 	if rejected := new(rejectedError); errors.As(err, &rejected) {
 		return classifyRejected(rejected.rejected)
@@ -152,7 +155,7 @@ func classifyReply(e *ReplyError) Class {
 		return Throttled
 	case r.Code == 530, r.Code == 535:
 		return Auth
-	case r.Code/100 != 4:
+	case !e.Temporary():
 		return Permanent
 	case e.Command == "RCPT":
 		// Recipients are refused for reasons of their own (greylisting, 452

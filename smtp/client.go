@@ -12,7 +12,9 @@ import (
 )
 
 // A Client is one connection, signed in. It sends one message after another. One
-// goroutine may use it at a time.
+// goroutine may use it at a time. It is to be closed: while it is not used, a
+// goroutine of its own listens for the server to say or to end something, which
+// the next Send then reports.
 type Client struct {
 	conn       *conn
 	cfg        Config
@@ -25,6 +27,7 @@ type Client struct {
 	authLater  bool // the sign-in goes with the first message; see Config.AuthInGroup
 	inMail     bool // a transaction may be open: RSET comes before the next
 	mails      int  // how many were begun (RFC 9422, Section 4.1)
+	mailed     bool // the server accepted MAIL of the latest one
 	lmtp       bool // LMTP (RFC 2033) is spoken: LHLO, and a final reply for each recipient
 
 	// What a message needs is kept for the next one.
@@ -42,15 +45,19 @@ type Client struct {
 func Send(ctx context.Context, cfg Config, env Envelope, msg Message) (*Result, error) {
 	var j job
 	defer j.content.close()
-	if err := j.prepare(ctx, env, msg); err != nil {
+	if err := cfg.Validate(); err != nil { // before a message that can be read only once is opened
 		return &Result{}, err
 	}
-	if err := cfg.Validate(); err != nil {
+	if err := j.prepare(ctx, env, msg); err != nil {
 		return &Result{}, err
 	}
 	c, attempts, err := dial(ctx, cfg)
 	if err != nil {
-		return &Result{Attempts: attempts}, err
+		result := &Result{Attempts: attempts}
+		if c != nil {
+			result.TLS = c.tls
+		}
+		return result, err
 	}
 	result, err := c.transact(ctx, &j)
 	result.Attempts = attempts
@@ -69,6 +76,7 @@ func (c *Client) Send(ctx context.Context, env Envelope, msg Message) (*Result, 
 		return &Result{}, err
 	}
 	result, err := c.transact(ctx, j)
+	c.conn.rest()
 	result.Attempts = 1
 	return result, err
 }
@@ -80,11 +88,11 @@ const closeWait = time.Second
 // connection. Nothing that goes wrong then matters to a message that was
 // accepted. A second Close, and that of a broken connection, does nothing.
 func (c *Client) Close() error {
-	if c.conn.broken != nil {
+	if c.conn.usable() != nil {
 		c.conn.close()
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
+	ctx, cancel := context.WithTimeout(c.conn.watch.lifetime(), closeWait)
 	defer cancel()
 	defer c.conn.bind(ctx)()
 	_, err := c.conn.command(ctx, "QUIT")
@@ -99,7 +107,8 @@ func (c *Client) Close() error {
 func (c *Client) leave(ctx context.Context) {
 	if c.conn.usable() == nil && ctx.Err() == nil {
 		stop := c.conn.bind(ctx)
-		c.conn.logCommand("QUIT")
+		c.conn.watch.during(ctx)
+		c.conn.watch.sent("QUIT", "QUIT", int64(len("QUIT\r\n")))
 		_ = c.conn.write(ctx, "QUIT", []byte("QUIT\r\n"), closeWait)
 		stop()
 	}

@@ -84,9 +84,13 @@ type Config struct {
 	// it may lead through a proxy.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 
-	// Logger is told of connections at level Info and of commands and replies at
-	// level Debug. Nil means: nobody is. Secrets never reach it.
+	// Logger is told of connections and of what became of messages at level Info,
+	// and at level Debug of commands, replies, octets and tokens that were fetched.
+	// Nil means: nobody is. Secrets never reach it; addresses do at level Debug.
 	Logger *slog.Logger
+
+	// Hooks are told what connections do, in detail. Nil means: nobody is.
+	Hooks *Hooks
 }
 
 // A TLSMode says how a connection is encrypted.

@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -27,14 +25,15 @@ type conn struct {
 	net      net.Conn // what is spoken over
 	r        *bufio.Reader
 	timeouts Timeouts
-	log      *slog.Logger
+	watch    *watcher // nil: nobody does
 	broken   error
-	hidden   []string // what was sent of late that no reply may show
-	abort    func()   // closes raw
+	veil     veil   // keeps what was sent to sign in out of replies
+	abort    func() // closes raw
+	listener listener
 }
 
-func newConn(raw net.Conn, timeouts Timeouts, log *slog.Logger) *conn {
-	return &conn{raw: raw, net: raw, r: bufio.NewReader(raw), timeouts: timeouts, log: log}
+func newConn(raw net.Conn, timeouts Timeouts, w *watcher) *conn {
+	return &conn{raw: raw, net: raw, r: bufio.NewReader(raw), timeouts: timeouts, watch: w}
 }
 
 // bind makes the end of ctx end whatever the connection is doing, by closing it,
@@ -56,6 +55,7 @@ func (c *conn) attach(ctx context.Context) (stop func() bool) {
 func (c *conn) detach(ctx context.Context, stop func() bool) {
 	if !stop() && c.broken == nil {
 		c.broken = ctx.Err()
+		c.watch.closed(c.broken)
 	}
 }
 
@@ -69,38 +69,51 @@ func (c *conn) upgrade(n net.Conn) {
 // written, which a silent peer could hold up.
 func (c *conn) close() {
 	c.raw.Close()
+	_ = c.await()
 	if c.broken == nil {
 		c.broken = net.ErrClosed
+		c.watch.closed(nil)
 	}
 }
 
-// usable returns an error if the connection is broken or out of step.
+// usable returns an error if the connection is broken or out of step. It is called
+// before anything is sent that gets a reply of its own.
 func (c *conn) usable() error {
-	if c.broken != nil {
-		return fmt.Errorf("%w: %w", ErrBroken, c.broken)
+	if c.broken == nil {
+		err := c.outOfStep()
+		if err == nil {
+			return nil
+		}
+		_ = c.fail(err)
 	}
-	if n := c.r.Buffered(); n > 0 {
-		return c.fail(fmt.Errorf("%w: %d octets that nothing asked for", ErrProtocol, n))
-	}
-	return nil
+	return fmt.Errorf("%w: %w", ErrBroken, c.broken)
 }
 
 // fail breaks the connection and returns err.
 func (c *conn) fail(err error) error {
-	if c.broken == nil {
+	first := c.broken == nil
+	if first {
 		c.broken = err
 	}
 	c.raw.Close()
+	if first {
+		c.watch.closed(err)
+	}
 	return err
 }
 
 // failIO breaks the connection after an error of reading or writing, and makes
 // that error readable. command is as in [ReplyError].
 func (c *conn) failIO(ctx context.Context, command string, limit time.Duration, err error) error {
+	return c.fail(c.ioError(ctx, command, limit, err))
+}
+
+// ioError makes an error of reading or writing readable.
+func (c *conn) ioError(ctx context.Context, command string, limit time.Duration, err error) error {
 	var syntax *wire.SyntaxError
 	switch {
 	case ctx.Err() != nil:
-		return c.fail(canceled(ctx, phaseOf(command)))
+		return canceled(ctx, phaseOf(command))
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = &timeoutError{limit}
 	case errors.As(err, &syntax), errors.Is(err, wire.ErrReplyTooLong):
@@ -108,16 +121,21 @@ func (c *conn) failIO(ctx context.Context, command string, limit time.Duration, 
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		err = fmt.Errorf("the server closed the connection: %w", err)
 	}
-	return c.fail(&PhaseError{phaseOf(command), err})
+	return &PhaseError{phaseOf(command), err}
 }
 
 // command writes one line and reads its reply.
 func (c *conn) command(ctx context.Context, line string) (Reply, error) {
-	c.logCommand(line)
-	return c.exchange(ctx, verbOf(line), line)
+	if err := c.usable(); err != nil {
+		return Reply{}, err
+	}
+	verb := verbOf(line)
+	c.watch.during(ctx)
+	c.watch.sent(verb, line, int64(len(line)+len("\r\n")))
+	return c.exchange(ctx, verb, line)
 }
 
-// exchange writes a line without logging it and reads its reply.
+// exchange writes a line, of which nobody is told, and reads its reply.
 func (c *conn) exchange(ctx context.Context, phase, line string) (Reply, error) {
 	if err := c.usable(); err != nil {
 		return Reply{}, err
@@ -137,30 +155,25 @@ func (c *conn) reply(ctx context.Context, phase string, limit time.Duration) (Re
 func (c *conn) got(ctx context.Context, phase string, limit time.Duration, w wire.Reply, err error) (Reply, error) {
 	if err != nil {
 		if syntax := new(wire.SyntaxError); errors.As(err, &syntax) {
-			syntax.Line = c.redact(syntax.Line)
+			syntax.Line = c.veil.draw(syntax.Line)
 		}
 		return Reply{}, c.failIO(ctx, phase, limit, err)
 	}
-	if w.Code != 334 { // a challenge is for the mechanism, as it is, and goes nowhere else
-		for i := range w.Lines {
-			w.Lines[i] = c.redact(w.Lines[i])
-		}
-	}
-	r := newReply(w)
-	c.logReply(phase, r)
+	r := c.received(w)
+	c.watch.heard(phase, r)
 	if r.Code == 421 { // RFC 5321, Section 3.8: the server closes the channel
 		_ = c.fail(fmt.Errorf("the server said %v", r))
 	}
 	return r, nil
 }
 
-// redact takes out of a peer's text what was sent of the sign-in, the latest
-// first.
-func (c *conn) redact(text string) string {
-	for _, secret := range slices.Backward(c.hidden) {
-		text = wire.Redact(text, secret)
+// received makes a Reply of what was read.
+func (c *conn) received(w wire.Reply) Reply {
+	r := newReply(w)
+	if c.veil != nil && r.Code != 334 { // a challenge is for the mechanism, as it is, and goes nowhere else
+		c.veil(r.Lines)
 	}
-	return text
+	return r
 }
 
 // write writes p in blocks, each of which has the whole limit for itself.
@@ -186,24 +199,4 @@ func (c *conn) writeBlocks(p []byte, limit time.Duration) error {
 func verbOf(line string) string {
 	verb, _, _ := strings.Cut(line, " ")
 	return verb
-}
-
-// logCommand logs a line. It must not be given one that holds a secret.
-func (c *conn) logCommand(line string) {
-	if c.log != nil {
-		c.log.Debug("smtp command", "line", printable(line))
-	}
-}
-
-// logReply logs a reply, but not a challenge: with the response it would be
-// something to guess passwords by.
-func (c *conn) logReply(phase string, r Reply) {
-	if c.log == nil {
-		return
-	}
-	text := r.String()
-	if r.Code == 334 {
-		text = "334 [challenge]"
-	}
-	c.log.Debug("smtp reply", "to", phase, "reply", text)
 }

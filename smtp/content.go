@@ -42,7 +42,7 @@ func (c *content) prepare(ctx context.Context, m Message, binary bool) error {
 		c.memory, c.octets = true, octets
 		return c.scan(nil)
 	}
-	r, err := m.Open()
+	r, err := openMessage(m)
 	if err != nil {
 		return err
 	}
@@ -96,13 +96,30 @@ func (c contextReader) Read(p []byte) (int, error) {
 	return c.r.Read(p)
 }
 
+// announced is how many octets the message has on the wire; -1 if nobody knows.
+func (c *content) announced() int64 {
+	if !c.scanned {
+		return -1
+	}
+	return c.size
+}
+
 // reader returns the message from its start.
 func (c *content) reader() (io.ReadCloser, error) {
 	if r := c.open; r != nil {
 		c.open = nil
 		return r, nil
 	}
-	return c.message.Open()
+	return openMessage(c.message)
+}
+
+// openMessage opens a message of any make.
+func openMessage(m Message) (io.ReadCloser, error) {
+	r, err := m.Open()
+	if err != nil && !errors.Is(err, ErrMessage) && !errors.Is(err, ErrConsumed) {
+		err = fmt.Errorf("%w: %w", ErrMessage, err)
+	}
+	return r, err
 }
 
 // close gives up a message that was opened and never read.

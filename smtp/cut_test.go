@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -76,17 +77,25 @@ func cutEverywhere(t *testing.T, d *dialogue) int64 {
 	return n
 }
 
-// skipped thins the points out where there is no time for all of them. Under the
-// race detector, the ways to fail take turns at the octets, and at every third
-// of them where there is TLS.
+// everyOctet, set in the environment to anything, has no point left out.
+const everyOctet = "POSTERN_EVERY_OCTET"
+
+// skipped thins the points out where there is no time for all of them. Where
+// there is TLS, the ways to fail take turns at the octets: what is cut there is a
+// record, in one place or another. Under the race detector they take turns at
+// every other octet, and at every seventh with TLS.
 func (d *dialogue) skipped(how cut, after int) bool {
 	turn := 1
 	switch {
+	case os.Getenv(everyOctet) != "":
+		return false
 	case testing.Short():
 		turn = 23
 	case raceDetector && d.encrypted():
-		turn = 3
-	case !raceDetector:
+		turn = 7
+	case raceDetector:
+		turn = 2
+	case !d.encrypted():
 		return false
 	}
 	return after%turn != 0 || after/turn%4 != int(how)%4

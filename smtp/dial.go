@@ -1,6 +1,7 @@
 package smtp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,10 +17,15 @@ import (
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	cfg.AuthInGroup = false // Dial signs in
 	c, _, err := dial(ctx, cfg)
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	c.conn.rest()
+	return c, nil
 }
 
-// dial is Dial and tells how many connections it made.
+// dial is Dial and tells how many connections it made. With an error there may be
+// a Client that is closed, for what is known of the connection.
 func dial(ctx context.Context, cfg Config) (c *Client, attempts int, err error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, 0, err
@@ -31,7 +37,7 @@ func dial(ctx context.Context, cfg Config) (c *Client, attempts int, err error) 
 	cfg = cfg.withSessions()
 	cfg.Timeouts = cfg.Timeouts.withDefaults()
 	for attempts = 1; ; attempts++ {
-		c, err = dialOnce(ctx, cfg, server)
+		c, err = dialOnce(ctx, cfg, server, attempts)
 		if err == nil || attempts == 2 || !lostInRenewal(err) || ctx.Err() != nil {
 			return c, attempts, err
 		}
@@ -46,35 +52,58 @@ func lostInRenewal(err error) bool {
 }
 
 // dialOnce makes one connection.
-func dialOnce(ctx context.Context, cfg Config, s server) (*Client, error) {
-	raw, err := cfg.connect(ctx, s)
+func dialOnce(ctx context.Context, cfg Config, s server, attempt int) (*Client, error) {
+	w := cfg.watcher(ctx, s, attempt)
+	ctx, connected := w.connect(ctx)
+	c, err := dialTo(ctx, cfg, s, w)
+	over := false
+	defer func() {
+		if !over && c != nil {
+			c.conn.close() // a hook panicked
+		}
+	}()
+	connected(err)
+	over = true
+	return c, err
+}
+
+// dialTo is dialOnce, watched by w.
+func dialTo(ctx context.Context, cfg Config, s server, w *watcher) (*Client, error) {
+	raw, err := cfg.connect(ctx, s, w)
 	if err != nil {
 		return nil, err
 	}
 	c := &Client{
-		conn:   newConn(raw, cfg.Timeouts, cfg.Logger),
+		conn:   newConn(raw, cfg.Timeouts, w),
 		cfg:    cfg,
 		server: s,
 		lmtp:   s.lmtp,
 	}
 	defer c.conn.bind(ctx)()
+	ready := false
+	defer func() {
+		if !ready {
+			c.leave(ctx) // the server hears QUIT if that still makes sense
+		}
+	}()
+	w.dialled(raw)
 	if err := c.open(ctx); err != nil {
-		c.leave(ctx) // the server hears QUIT if that still makes sense
-		return nil, err
+		return c, err
 	}
+	ready = true
 	return c, nil
 }
 
 // connect makes the connection. A net.Dialer tries all addresses of a host: one
 // after the other, and those of both families side by side.
-func (c Config) connect(ctx context.Context, s server) (net.Conn, error) {
+func (c Config) connect(ctx context.Context, s server, w *watcher) (net.Conn, error) {
 	dialing, cancel := context.WithTimeout(ctx, c.Timeouts.Dial)
 	defer cancel()
 	dial := c.DialContext
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
 	}
-	raw, err := dial(dialing, s.network(), s.addr())
+	raw, err := w.dial(dialing, dial, c.DialContext != nil, s.network(), s.addr())
 	switch {
 	case err == nil:
 		return raw, nil
@@ -93,12 +122,13 @@ func (c *Client) open(ctx context.Context) error {
 			return err
 		}
 	}
+	c.conn.watch.sent("", "", 0)
 	greeting, err := c.conn.reply(ctx, "", c.conn.timeouts.Greeting)
 	if err != nil {
 		return err
 	}
 	if greeting.Code != 220 {
-		return c.refused("", greeting)
+		return c.unexpected("", greeting)
 	}
 	if err := c.hello(ctx); err != nil {
 		return err
@@ -112,9 +142,6 @@ func (c *Client) open(ctx context.Context) error {
 				return err
 			}
 		}
-	}
-	if c.cfg.Logger != nil {
-		c.cfg.Logger.Info("smtp connected", "server", c.server.addr(), "tls", c.tls != nil, "mechanism", c.mechanism)
 	}
 	return nil
 }
@@ -137,7 +164,7 @@ func (c *Client) startTLS(ctx context.Context) error {
 		if r.Code/100 >= 4 && c.server.mode == InsecureOpportunistic && c.conn.broken == nil {
 			return nil
 		}
-		return c.refused("STARTTLS", r)
+		return c.unexpected("STARTTLS", r)
 	}
 	// Octets behind the 220 were not sent by who will hold the key (RFC 3207,
 	// Section 6).
@@ -154,6 +181,15 @@ func (c *Client) startTLS(ctx context.Context) error {
 // refused makes an error of a reply, with advice.
 func (c *Client) refused(command string, r Reply) *ReplyError {
 	return &ReplyError{Command: command, Reply: r, Advice: c.advice(r)}
+}
+
+// unexpected makes an error of a reply that is not the one to go on with. A
+// negative one refuses the command; of any other nobody knows what comes next.
+func (c *Client) unexpected(command string, r Reply) error {
+	if r.Code >= 400 {
+		return c.refused(command, r)
+	}
+	return c.conn.fail(fmt.Errorf("%w: %v to %s", ErrProtocol, r, cmp.Or(command, "a new connection")))
 }
 
 func (c *Client) advice(r Reply) string {

@@ -96,14 +96,14 @@ func (d *dialogue) possible() bool {
 
 func isAuthError(err error) error {
 	if auth := new(smtp.AuthError); !errors.As(err, &auth) {
-		return fmt.Errorf("%v is no *AuthError", err)
+		return fmt.Errorf("%w is no *AuthError", err)
 	}
 	return nil
 }
 
 func isPartial(err error) error {
 	if partial := new(smtp.PartialError); !errors.As(err, &partial) || len(partial.Rejected) != len(refusals) {
-		return fmt.Errorf("%v is no *PartialError of %d", err, len(refusals))
+		return fmt.Errorf("%w is no *PartialError of %d", err, len(refusals))
 	}
 	return nil
 }

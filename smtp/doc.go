@@ -19,6 +19,18 @@
 // The message is octets, header and body, made by whatever makes messages:
 // [Bytes], [File], [Reader] and [WriterTo] turn them into a [Message].
 //
+// # Addresses
+//
+// Config.Addr is a host, with a port or without, or a URL. Without one, it is the
+// profile's.
+//
+//	mail.example.com         STARTTLS on port 587
+//	mail.example.com:465     implicit TLS, and so does smtps://mail.example.com
+//	smtp://mail.example.com  STARTTLS, or what Config.TLS says
+//	lmtp://127.0.0.1:24      LMTP
+//	smtp+unix:///run/socket  SMTP over a unix socket
+//	lmtp+unix:///run/socket  LMTP over a unix socket
+//
 // # Security
 //
 // The zero [Config] requires TLS and verifies the server's certificate: implicit
@@ -40,12 +52,14 @@
 //	*PartialError         accepted, but not for all recipients
 //	*AuthError            the sign-in failed; Advice says what to do
 //	*TokenError           the token generator failed; nothing was sent
-//	ErrUncertain          the connection failed before the final reply came
+//	ErrUncertain          the connection failed before the final reply came:
+//	                      Result.Uncertain are those who may have the message
 //	ErrEnvelope, ErrMessage, ErrConfig, ErrNotOffered, ErrTooLarge,
 //	ErrTooManyRecipients  nothing was sent, and it is this side's to mend
 //	ErrSpent              nothing was sent; make another connection
-//	ErrProtocol, ErrBroken, others
-//	                      the connection made no sense, or failed
+//	*PhaseError           the connection failed or timed out; Phase says where
+//	ErrProtocol           the server made no sense
+//	ErrBroken             the connection had failed before; nothing was sent
 //
 // [Classify] sorts them by what can be done, [SafeToRetry] tells whether sending
 // again can deliver twice.
@@ -66,6 +80,17 @@
 // are read while they are written, so that no number of recipients locks up a
 // connection.
 //
+// Config.AuthInGroup saves a Send one more where PLAIN or EXTERNAL signs in: AUTH
+// goes with the commands of the message. A server that refuses it gets no content.
+//
+// TLS sessions are resumed (RFC 8446, Section 2.2), which saves no round trip but
+// most of a handshake's work: by a [Dial] that has to connect twice without being
+// asked to, and by all connections whose Config.TLSConfig has the same
+// ClientSessionCache. A cache belongs to one TLSConfig, because a session that is
+// resumed is not verified again against roots; that is why there is none that
+// separate calls share by themselves. A client that shows a certificate resumes
+// nothing, for it would not be asked for it again.
+//
 // # Content
 //
 // Content goes by DATA, and a server that says no gets none of it. With
@@ -85,7 +110,8 @@
 // With a URL of lmtp:// or lmtp+unix://, the client speaks LMTP (RFC 2033): each
 // recipient gets a reply of its own behind the message. Those refused there are in
 // Result.Rejected as if they had been refused before, and if the connection fails
-// between the replies, Result.Uncertain are those whose reply did not come.
+// between the replies, Result.Uncertain are those whose reply did not come:
+// Result.Accepted have the message for certain, whatever the error is.
 //
 // # Time
 //
@@ -93,6 +119,29 @@
 // Besides, each phase has a timeout of its own, by default those of RFC 5321,
 // Section 4.5.3.2; see [Timeouts]. There is none for a whole message: a large one
 // may take as long as it moves.
+//
+// # Looking before sending
+//
+// [Verify] does what Dial does, step by step, tries a sender and recipients if it
+// is asked to, and sends nothing. Its [Report] has each step with its outcome, how
+// long it took, what was found (addresses, certificate, extensions, why each
+// mechanism would run or not) and what can be done about a failure. It prints as
+// a table and marshals to JSON.
+//
+// # Watching
+//
+// Config.Logger is told, at level Info, "smtp connected", "smtp message" and "smtp
+// closed"; at level Debug also "smtp state", "smtp command" and "smtp reply" with
+// octets and times, and "smtp token". Records carry the context of who sends.
+//
+// Config.Hooks are told more, in a form for traces and metrics: spans for
+// connections, sign-ins, tokens and messages, events for name lookups, addresses
+// tried, handshakes, commands with their replies, and the progress of large
+// messages. See [Hooks]; an example makes spans of them.
+//
+// Neither sees a secret: lines of a sign-in are counted in octets, challenges are
+// left out, and what a server repeats of a sign-in is cut out of its replies.
+// Without a Logger and Hooks, none of this costs anything.
 //
 // # Extensions
 //

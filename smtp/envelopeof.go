@@ -81,15 +81,16 @@ type field struct {
 type header []field
 
 // readHeader reads up to the empty line and returns it with the rest, which
-// starts at the empty line. Lines end in CRLF or LF.
+// starts at the empty line. Lines end in CRLF, LF or CR, as they do for who sends
+// the message: a Bcc that only some see would get out.
 func readHeader(r io.Reader) (header, io.Reader, error) {
 	br := bufio.NewReader(r)
 	var h header
 	total := 0
 	for {
-		line, err := br.ReadBytes('\n')
-		if total += len(line); total > maxHeader {
-			return nil, nil, fmt.Errorf("%w: header longer than %d octets", ErrMessage, maxHeader)
+		line, err := readHeaderLine(br, maxHeader-total)
+		if total += len(line); total >= maxHeader {
+			return nil, nil, fmt.Errorf("%w: header of %d octets or more", ErrMessage, maxHeader)
 		}
 		if err != nil && err != io.EOF {
 			return nil, nil, fmt.Errorf("%w: %w", ErrMessage, err)
@@ -109,6 +110,27 @@ func readHeader(r io.Reader) (header, io.Reader, error) {
 			return h, br, nil
 		}
 	}
+}
+
+// readHeaderLine reads up to the end of a line, with it, and at most limit octets.
+func readHeaderLine(br *bufio.Reader, limit int) (line []byte, err error) {
+	for len(line) < limit {
+		c, err := br.ReadByte()
+		if err != nil {
+			return line, err
+		}
+		line = append(line, c)
+		switch {
+		case c == '\n':
+			return line, nil
+		case c != '\r':
+			continue
+		}
+		if next, _ := br.Peek(1); len(next) == 0 || next[0] != '\n' {
+			return line, nil // what went wrong, if it did, shows at the next read
+		}
+	}
+	return line, nil
 }
 
 // withoutBcc returns the octets of the header but for Bcc and Resent-Bcc.

@@ -41,7 +41,7 @@ var (
 
 // A ReplyError is a reply that refused a command.
 type ReplyError struct {
-	Command string // the verb; "" for the greeting, "." for the end of the message
+	Command string // the verb; "" for the greeting, "." for the end of the message, "*" for a reply that nothing asked for
 	Reply   Reply
 	Advice  string // what the user can do, "" if nothing is known
 }
@@ -51,8 +51,17 @@ func (e *ReplyError) Error() string {
 }
 
 // Temporary reports whether the same command may be accepted later (RFC 5321,
-// Section 4.2.1: a 4yz reply).
-func (e *ReplyError) Temporary() bool { return e.Reply.Code/100 == 4 }
+// Section 4.2.1: a 4yz reply). So may a recipient that is refused by 552, unless
+// its enhanced status code says that there are not too many of them (Section
+// 4.5.3.1.10).
+func (e *ReplyError) Temporary() bool { return e.Reply.Code/100 == 4 || e.tooMany() }
+
+// tooMany reports whether a recipient was refused as one too many by the code that
+// this had before RFC 5321.
+func (e *ReplyError) tooMany() bool {
+	return e.Command == "RCPT" && e.Reply.Code == 552 &&
+		(e.Reply.Enhanced == EnhancedCode{} || e.Reply.Enhanced == EnhancedCode{5, 5, 3})
+}
 
 func withAdvice(message, advice string) string {
 	if advice == "" {

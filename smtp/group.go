@@ -87,13 +87,16 @@ func (w *groupWriter) finish(ctx context.Context, verb string, err error) error 
 // brief reads a reply whose text nobody needs if it is positive. The text may be
 // missing then.
 func (c *conn) brief(ctx context.Context, verb string, limit time.Duration) (Reply, error) {
-	return c.read(ctx, verb, limit, nil, c.log == nil)
+	return c.read(ctx, verb, limit, nil, !c.watch.wantsLines())
 }
 
 // read reads one reply; see [wire.ReadReplyInto]. limit is for all of it, so a
 // server that sends it octet by octet gains no time.
 func (c *conn) read(ctx context.Context, command string, limit time.Duration, lines []string, terse bool) (Reply, error) {
 	_ = c.net.SetReadDeadline(time.Now().Add(limit))
+	if err := c.await(); err != nil {
+		return c.got(ctx, command, limit, wire.Reply{}, err)
+	}
 	w, err := wire.ReadReplyInto(c.r, lines, terse)
 	return c.got(ctx, command, limit, w, err)
 }

@@ -69,7 +69,7 @@ func (t *groupTransport) Auth(ctx context.Context, mechanism string, initial []b
 	}
 	t.hide(initial)
 	t.sent = true
-	conn.logCommand(fmt.Sprintf("AUTH %s [%d octets]", mechanism, len(initial)))
+	conn.watch.sent("AUTH", fmt.Sprintf("AUTH %s [%d octets]", mechanism, len(initial)), int64(len(inline)+len("\r\n")))
 	if err := t.c.writer.begin(ctx, "AUTH", append([]byte(inline+"\r\n"), t.c.out...)); err != nil {
 		return sasl.Reply{}, t.lost(err)
 	}

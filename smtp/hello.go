@@ -92,7 +92,7 @@ func (c *Client) hello(ctx context.Context) error {
 	case !c.lmtp && unknownCommand(r.Code):
 		return c.oldHello(ctx, name, r)
 	}
-	return c.refused(verb, r)
+	return c.unexpected(verb, r)
 }
 
 // unknownCommand reports whether a reply to EHLO comes from a server that does
@@ -115,7 +115,7 @@ func (c *Client) oldHello(ctx context.Context, name string, refusal Reply) error
 		return err
 	}
 	if r.Code/100 != 2 {
-		return c.refused("HELO", r)
+		return c.unexpected("HELO", r)
 	}
 	c.ext = nil
 	return nil

@@ -25,7 +25,7 @@ func TestLargeMessageInConstantMemory(t *testing.T) {
 	if err := os.Truncate(name, size); err != nil {
 		t.Fatal(err)
 	}
-	c := startSink(t, nil, nil)
+	c := startSink(t, false)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	res, err := c.Send(t.Context(), envelope, textFile{smtp.File(name)})
@@ -53,5 +53,5 @@ func (r textReader) Read(p []byte) (int, error) {
 	return copy(p[:n], block), err
 }
 
-// block is lines that need no change but for their dots.
-var block = strings.Repeat(".."+strings.Repeat("x", 70)+"\r\n", 400)
+// block is long lines that need no change but for their dots.
+var block = strings.Repeat(".."+strings.Repeat("x", 990)+"\r\n", 32)

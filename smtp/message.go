@@ -18,8 +18,12 @@ import (
 // the Result: it is for whatever makes the message to encode them. Where
 // Envelope.Binary is set, none of this applies: the octets are sent as they are.
 //
+// A message that is not what it was when it was first read gets no end, and so
+// nobody gets it.
+//
 // Close is called once or more. It ends a Read that waits, if the source can do
-// that, when a context ends; a source that cannot holds up the end of its Send.
+// that, when a context ends or, while the content goes by DATA, when the server
+// speaks up or is gone; a source that cannot holds up the end of its Send.
 //
 // A Message may know its envelope better than its header does: one that also
 // has the method
@@ -45,19 +49,25 @@ func (m bytesMessage) inMemory() ([]byte, error) { return m, nil }
 // A memoryMessage is in memory as a whole.
 type memoryMessage interface{ inMemory() ([]byte, error) }
 
-// File returns a Message that reads the named file.
+// File returns a Message that reads the named file, which has to be a regular one:
+// it is read more than once. What comes through a pipe is for [Reader].
 func File(name string) Message { return fileMessage(name) }
 
 type fileMessage string
 
 func (m fileMessage) Open() (io.ReadCloser, error) {
+	info, err := os.Stat(string(m)) // first, because to open a named pipe may wait for ever
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrMessage, err)
+	case info.IsDir():
+		return nil, fmt.Errorf("%w: %s is a directory", ErrMessage, string(m))
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%w: %s is no regular file: open it and use Reader", ErrMessage, string(m))
+	}
 	f, err := os.Open(string(m))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMessage, err)
-	}
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		f.Close()
-		return nil, fmt.Errorf("%w: %s is a directory", ErrMessage, string(m))
 	}
 	return f, nil
 }
@@ -112,11 +122,15 @@ func (m *renderedMessage) Open() (io.ReadCloser, error) {
 
 func (m *renderedMessage) inMemory() ([]byte, error) {
 	m.once.Do(func() {
+		m.err = errPanickedWriter // unless it returns
 		var b bytes.Buffer
 		if _, err := m.w.WriteTo(&b); err != nil {
 			m.err = fmt.Errorf("%w: %w", ErrMessage, err)
+			return
 		}
-		m.octets = b.Bytes()
+		m.octets, m.err = b.Bytes(), nil
 	})
 	return m.octets, m.err
 }
+
+var errPanickedWriter = fmt.Errorf("%w: what writes it panicked", ErrMessage)

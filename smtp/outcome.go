@@ -14,7 +14,7 @@ func (t *transaction) content(ctx context.Context) error {
 		return err
 	}
 	b := &t.c.body
-	b.reset(ctx, t.form)
+	b.reset(ctx, t.form, t.job.content.announced())
 	err := t.copyContent(ctx)
 	if err == nil {
 		err = b.end()
@@ -43,7 +43,7 @@ func (t *transaction) copyContent(ctx context.Context) (err error) {
 	}
 	defer source.Close()
 	defer context.AfterFunc(ctx, func() { source.Close() })() // ends a Read that waits
-	return b.copy(&strictReader{contextReader{ctx, source}, content.binary, t.eightBit})
+	return b.copy(&strictReader{contextReader{ctx, source}, content.binary, t.eightBit}, source)
 }
 
 // cutShort handles the failure of a content that was not written to its end. A
@@ -65,17 +65,17 @@ func (t *transaction) cutShort(ctx context.Context, err error) error {
 		}
 		return c.fail(err)
 	}
-	reply, ok := t.c.body.reason(failed.err)
+	reply, why := t.c.body.reason(failed.err)
 	switch {
-	case ok && reply.Code >= 400:
+	case reply.Code >= 400:
 		t.result.Reply = reply
 		refusal := t.c.refused(".", reply)
 		_ = c.fail(refusal)
 		return refusal
-	case ok:
+	case reply.Code != 0:
 		err = c.fail(fmt.Errorf("%w: %v before the end of the message", ErrProtocol, reply))
 	default:
-		err = c.failIO(ctx, "DATA", c.timeouts.DataBlock, failed.err)
+		err = c.failIO(ctx, "DATA", c.timeouts.DataBlock, why)
 	}
 	if t.begun {
 		return t.uncertain(err)
@@ -86,7 +86,7 @@ func (t *transaction) cutShort(ctx context.Context, err error) error {
 // outcome reads the final reply, or with LMTP those of all recipients, and says
 // what became of the message.
 func (t *transaction) outcome(ctx context.Context, lines []string) error {
-	t.count()
+	t.result.Octets = t.c.body.octets()
 	var err error
 	if t.c.lmtp {
 		err = t.finalReplies(ctx)
@@ -102,17 +102,6 @@ func (t *transaction) outcome(ctx context.Context, lines []string) error {
 	return nil
 }
 
-// count notes how much was sent.
-func (t *transaction) count() {
-	content := &t.job.content
-	n := t.c.body.octets()
-	t.result.Octets = n
-	if content.scanned && n != content.size {
-		t.result.Warnings = append(t.result.Warnings, fmt.Errorf(
-			"%w: it changed between two readings: %d octets were announced, %d sent", ErrMessage, content.size, n))
-	}
-}
-
 // finalReply reads the reply to the message.
 func (t *transaction) finalReply(ctx context.Context, lines []string) error {
 	r, err := t.verdict(ctx, lines)
@@ -120,6 +109,13 @@ func (t *transaction) finalReply(ctx context.Context, lines []string) error {
 		return t.uncertain(err)
 	}
 	t.result.Reply = r
+	if r.Code/100 == 2 && t.form != dataForm {
+		// No 354 has shown that the replies are in step: if there is one too many,
+		// this one may have been to something else.
+		if err := t.c.conn.usable(); errors.Is(err, ErrProtocol) {
+			return t.uncertain(err)
+		}
+	}
 	t.over(r.Code/100 == 2)
 	if r.Code/100 != 2 {
 		return t.c.refused(".", r)
@@ -148,8 +144,12 @@ func (t *transaction) verdict(ctx context.Context, lines []string) (Reply, error
 // Section 4.2).
 func (t *transaction) finalReplies(ctx context.Context) error {
 	var delivered []string
+	var farewell *ReplyError // 421: there is nothing more to come
 	for i, to := range t.result.Accepted {
 		r, err := t.verdict(ctx, nil)
+		if err != nil && farewell != nil {
+			err = farewell
+		}
 		if err != nil {
 			t.result.Uncertain = slices.Clone(t.result.Accepted[i:])
 			t.result.Accepted = delivered
@@ -164,7 +164,11 @@ func (t *transaction) finalReplies(ctx context.Context) error {
 			}
 			continue
 		}
-		t.result.Rejected = append(t.result.Rejected, &RecipientError{to, t.c.refused(".", r)})
+		refusal := t.c.refused(".", r)
+		if r.Code == 421 {
+			farewell = refusal
+		}
+		t.result.Rejected = append(t.result.Rejected, &RecipientError{to, refusal})
 		if len(delivered) == 0 {
 			t.result.Reply = r
 		}
@@ -202,6 +206,14 @@ func (e *withheldError) Error() string {
 // again is of no use.
 func (e *withheldError) Unwrap() []error {
 	sorted := slices.Clone(e.rejected)
-	slices.SortStableFunc(sorted, func(a, b *RecipientError) int { return b.Err.Reply.Code/100 - a.Err.Reply.Code/100 })
+	slices.SortStableFunc(sorted, func(a, b *RecipientError) int {
+		switch later := a.Err.Temporary(); {
+		case later == b.Err.Temporary():
+			return 0
+		case later:
+			return 1
+		}
+		return -1
+	})
 	return recipientErrors(sorted)
 }

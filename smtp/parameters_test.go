@@ -31,31 +31,67 @@ func TestParametersOnTheWire(t *testing.T) {
 		env  smtp.Envelope
 		want string
 	}{
-		{"nothing asked", smtp.Envelope{From: user, To: to},
-			"MAIL FROM:<you@example.com> SIZE=23\nRCPT TO:<a@x.test>\nRCPT TO:<b@x.test>"},
-		{"DSN for all", smtp.Envelope{From: user, To: to, Return: smtp.ReturnHeaders, EnvelopeID: "a+b=c d", Notify: smtp.NotifyFailure | smtp.NotifySuccess},
-			"MAIL FROM:<you@example.com> SIZE=23 RET=HDRS ENVID=a+2Bb+3Dc+20d\nRCPT TO:<a@x.test> NOTIFY=SUCCESS,FAILURE\nRCPT TO:<b@x.test> NOTIFY=SUCCESS,FAILURE"},
-		{"DSN for one", smtp.Envelope{From: user, To: to, Return: smtp.ReturnFull, Notify: smtp.NotifyDelay, Recipients: map[string]smtp.RecipientOptions{
-			"b@x.test": {Notify: smtp.NotifyNever, OriginalRecipient: "b+lists@x.test"}}},
-			"MAIL FROM:<you@example.com> SIZE=23 RET=FULL\nRCPT TO:<a@x.test> NOTIFY=DELAY\nRCPT TO:<b@x.test> NOTIFY=NEVER ORCPT=rfc822;b+2Blists@x.test"},
-		{"ORCPT in UTF-8", smtp.Envelope{From: user, To: to[:1], Recipients: map[string]smtp.RecipientOptions{
-			"a@x.test": {OriginalRecipient: "jürgen@x.test"}}},
-			"MAIL FROM:<you@example.com> SIZE=23\nRCPT TO:<a@x.test> ORCPT=utf-8;j\\x{FC}rgen@x.test"},
-		{"ORCPT of another type", smtp.Envelope{From: user, To: to[:1], Recipients: map[string]smtp.RecipientOptions{
-			"a@x.test": {OriginalRecipient: "+1 555", OriginalType: "x-phone"}}},
-			"MAIL FROM:<you@example.com> SIZE=23\nRCPT TO:<a@x.test> ORCPT=x-phone;+2B1+20555"},
-		{"AUTH", smtp.Envelope{From: user, To: to[:1], Submitter: "e+mc2=x@bücher.example"},
-			"MAIL FROM:<you@example.com> SIZE=23 AUTH=e+2Bmc2+3Dx@xn--bcher-kva.example\nRCPT TO:<a@x.test>"},
-		{"AUTH unknown", smtp.Envelope{From: user, To: to[:1], Submitter: "<>"},
-			"MAIL FROM:<you@example.com> SIZE=23 AUTH=<>\nRCPT TO:<a@x.test>"},
-		{"REQUIRETLS", smtp.Envelope{From: user, To: to[:1], RequireTLS: true},
-			"MAIL FROM:<you@example.com> SIZE=23 REQUIRETLS\nRCPT TO:<a@x.test>"},
-		{"domains outside ASCII", smtp.Envelope{From: "me@BÜCHER.example", To: []string{"you@почта.рф"}},
-			"MAIL FROM:<me@xn--bcher-kva.example> SIZE=23\nRCPT TO:<you@xn--80a1acny.xn--p1ai>"},
-		{"local part outside ASCII", smtp.Envelope{From: user, To: []string{"jürgen@bücher.example"}},
-			"MAIL FROM:<you@example.com> SIZE=23 SMTPUTF8\n\"RCPT TO:<j\\u00fcrgen@b\\u00fccher.example>\""}, // as the mock shows what is outside ASCII
-		{"UTF-8 in the header", smtp.Envelope{From: user, To: to[:1], UTF8: true},
-			"MAIL FROM:<you@example.com> SIZE=23 SMTPUTF8\nRCPT TO:<a@x.test>"},
+		{
+			"nothing asked",
+			smtp.Envelope{From: user, To: to},
+			"MAIL FROM:<you@example.com> SIZE=23\nRCPT TO:<a@x.test>\nRCPT TO:<b@x.test>",
+		},
+		{
+			"DSN for all",
+			smtp.Envelope{From: user, To: to, Return: smtp.ReturnHeaders, EnvelopeID: "a+b=c d", Notify: smtp.NotifyFailure | smtp.NotifySuccess},
+			"MAIL FROM:<you@example.com> SIZE=23 RET=HDRS ENVID=a+2Bb+3Dc+20d\nRCPT TO:<a@x.test> NOTIFY=SUCCESS,FAILURE\nRCPT TO:<b@x.test> NOTIFY=SUCCESS,FAILURE",
+		},
+		{
+			"DSN for one",
+			smtp.Envelope{From: user, To: to, Return: smtp.ReturnFull, Notify: smtp.NotifyDelay, Recipients: map[string]smtp.RecipientOptions{
+				"b@x.test": {Notify: smtp.NotifyNever, OriginalRecipient: "b+lists@x.test"},
+			}},
+			"MAIL FROM:<you@example.com> SIZE=23 RET=FULL\nRCPT TO:<a@x.test> NOTIFY=DELAY\nRCPT TO:<b@x.test> NOTIFY=NEVER ORCPT=rfc822;b+2Blists@x.test",
+		},
+		{
+			"ORCPT in UTF-8",
+			smtp.Envelope{From: user, To: to[:1], Recipients: map[string]smtp.RecipientOptions{
+				"a@x.test": {OriginalRecipient: "jürgen@x.test"},
+			}},
+			"MAIL FROM:<you@example.com> SIZE=23\nRCPT TO:<a@x.test> ORCPT=utf-8;j\\x{FC}rgen@x.test",
+		},
+		{
+			"ORCPT of another type",
+			smtp.Envelope{From: user, To: to[:1], Recipients: map[string]smtp.RecipientOptions{
+				"a@x.test": {OriginalRecipient: "+1 555", OriginalType: "x-phone"},
+			}},
+			"MAIL FROM:<you@example.com> SIZE=23\nRCPT TO:<a@x.test> ORCPT=x-phone;+2B1+20555",
+		},
+		{
+			"AUTH",
+			smtp.Envelope{From: user, To: to[:1], Submitter: "e+mc2=x@bücher.example"},
+			"MAIL FROM:<you@example.com> SIZE=23 AUTH=e+2Bmc2+3Dx@xn--bcher-kva.example\nRCPT TO:<a@x.test>",
+		},
+		{
+			"AUTH unknown",
+			smtp.Envelope{From: user, To: to[:1], Submitter: "<>"},
+			"MAIL FROM:<you@example.com> SIZE=23 AUTH=<>\nRCPT TO:<a@x.test>",
+		},
+		{
+			"REQUIRETLS",
+			smtp.Envelope{From: user, To: to[:1], RequireTLS: true},
+			"MAIL FROM:<you@example.com> SIZE=23 REQUIRETLS\nRCPT TO:<a@x.test>",
+		},
+		{
+			"domains outside ASCII",
+			smtp.Envelope{From: "me@BÜCHER.example", To: []string{"you@почта.рф"}},
+			"MAIL FROM:<me@xn--bcher-kva.example> SIZE=23\nRCPT TO:<you@xn--80a1acny.xn--p1ai>",
+		},
+		{
+			"local part outside ASCII",
+			smtp.Envelope{From: user, To: []string{"jürgen@bücher.example"}},
+			"MAIL FROM:<you@example.com> SIZE=23 SMTPUTF8\n\"RCPT TO:<j\\u00fcrgen@b\\u00fccher.example>\"",
+		}, // as the mock shows what is outside ASCII
+		{
+			"UTF-8 in the header",
+			smtp.Envelope{From: user, To: to[:1], UTF8: true},
+			"MAIL FROM:<you@example.com> SIZE=23 SMTPUTF8\nRCPT TO:<a@x.test>",
+		},
 	} {
 		for _, without := range [][]string{nil, {"PIPELINING"}} {
 			t.Run(tt.name, func(t *testing.T) {
@@ -84,7 +120,8 @@ func TestOriginalRecipientWithSMTPUTF8(t *testing.T) {
 	cfg := config(s, nil)
 	cfg.TLS = smtp.InsecureNoTLS
 	_, err := smtp.Send(t.Context(), cfg, smtp.Envelope{From: user, To: []string{"jürgen@x.test"}, Recipients: map[string]smtp.RecipientOptions{
-		"jürgen@x.test": {OriginalRecipient: "jürgen w@x.test"}}}, message)
+		"jürgen@x.test": {OriginalRecipient: "jürgen w@x.test"},
+	}}, message)
 	if err != nil {
 		t.Error(err)
 	}

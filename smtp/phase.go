@@ -20,6 +20,8 @@ const (
 	PhaseGreeting Phase = "greeting"
 	// PhaseSignIn is the sign-in as a whole, the fetching of a token included.
 	PhaseSignIn Phase = "sign-in"
+	// PhaseIdle is the time when nothing is asked of the server.
+	PhaseIdle Phase = "between commands"
 	// PhaseEnd is the wait for the reply to the end of the message.
 	PhaseEnd Phase = "end of message"
 )
@@ -31,6 +33,8 @@ func phaseOf(command string) Phase {
 		return PhaseGreeting
 	case ".":
 		return PhaseEnd
+	case unaskedCommand:
+		return PhaseIdle
 	}
 	return Phase(command)
 }

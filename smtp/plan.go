@@ -114,7 +114,7 @@ func (t *transaction) appendMail(dst []byte) []byte {
 // preload collects the content that goes with the commands.
 func (t *transaction) preload(ctx context.Context) error {
 	b := &t.c.body
-	b.reset(ctx, t.form)
+	b.reset(ctx, t.form, t.job.content.announced())
 	b.held = true
 	switch err := t.copyContent(ctx); {
 	case err != nil && ctx.Err() != nil:

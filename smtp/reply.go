@@ -112,7 +112,7 @@ func printable(s string) string {
 func queueID(r Reply) string {
 	for _, line := range r.Lines {
 		for _, mark := range [...]string{"queued as ", "internalid=", "id="} {
-			if at := indexFold(line, mark); at >= 0 {
+			if at := indexWord(line, mark); at >= 0 {
 				id, _, _ := strings.Cut(strings.TrimSpace(line[at+len(mark):]), " ")
 				return printable(strings.TrimRight(id, ",;]>)."))
 			}
@@ -121,13 +121,19 @@ func queueID(r Reply) string {
 	return ""
 }
 
-// indexFold returns the place in s of mark, which is ASCII, in any case; -1 if it
-// is not there.
-func indexFold(s, mark string) int {
+// indexWord returns the place in s of mark, which is ASCII, in any case and not
+// within a word; -1 if it is not there.
+func indexWord(s, mark string) int {
 	for i := 0; i+len(mark) <= len(s); i++ {
-		if strings.EqualFold(s[i:i+len(mark)], mark) {
+		if strings.EqualFold(s[i:i+len(mark)], mark) && (i == 0 || !inWord(s[i-1])) {
 			return i
 		}
 	}
 	return -1
+}
+
+// inWord reports whether c may stand before the last letter of a word.
+func inWord(c byte) bool {
+	return c == '-' || c == '_' || c >= utf8.RuneSelf ||
+		'0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
 }

@@ -42,8 +42,8 @@ type Result struct {
 	Warnings []error
 }
 
-// Retryable returns the recipients that were refused for now (RFC 5321, Section
-// 4.2.1: a 4yz reply). Sending to them later may succeed.
+// Retryable returns the recipients that were refused for now; see
+// [ReplyError.Temporary]. Sending to them later may succeed.
 func (r *Result) Retryable() []string {
 	var to []string
 	for _, rejected := range r.Rejected {

@@ -82,20 +82,33 @@ func TestRedialResumesTLS(t *testing.T) {
 	}
 }
 
-// Without a certificate of its own, a client with a shared cache resumes from
-// one Dial to the next; with one, never.
+// A client with a shared cache resumes from one Dial to the next, be it that the
+// ticket comes with the handshake or behind it; with a certificate of its own it
+// never does, nor without a cache that it shares.
 func TestSharedCacheResumesTLS(t *testing.T) {
 	s := mock.Start(t, mock.Options{Network: mock.InMemory})
 	own, err := s.ClientCertificate(user)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, certificates := range map[string][]tls.Certificate{"no certificate": nil, "certificate": {own}} {
-		t.Run(name, func(t *testing.T) {
+	for _, tt := range []struct {
+		name         string
+		cache        tls.ClientSessionCache
+		certificates []tls.Certificate
+		most         uint16 // version
+		resumes      bool
+	}{
+		{"TLS 1.3", tls.NewLRUClientSessionCache(1), nil, tls.VersionTLS13, true},
+		{"TLS 1.2", tls.NewLRUClientSessionCache(1), nil, tls.VersionTLS12, true},
+		{"with a certificate", tls.NewLRUClientSessionCache(1), []tls.Certificate{own}, tls.VersionTLS13, false},
+		{"no cache", nil, nil, tls.VersionTLS13, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
 			addr, resumed := ticketServer(t, s, tls.RequestClientCert, 2)
 			cfg := smtp.Config{Addr: "smtps://" + addr, TLSConfig: trustAny()}
-			cfg.TLSConfig.ClientSessionCache = tls.NewLRUClientSessionCache(1)
-			cfg.TLSConfig.Certificates = certificates
+			cfg.TLSConfig.ClientSessionCache = tt.cache
+			cfg.TLSConfig.Certificates = tt.certificates
+			cfg.TLSConfig.MaxVersion = tt.most
 			for range 2 {
 				c, err := smtp.Dial(t.Context(), cfg)
 				if err != nil {
@@ -103,7 +116,10 @@ func TestSharedCacheResumesTLS(t *testing.T) {
 				}
 				c.Close()
 			}
-			if got := resumed(); len(got) != 2 || got[0] || got[1] == (certificates != nil) {
+			if cfg.TLSConfig.ClientSessionCache != tt.cache {
+				t.Error("the caller's TLSConfig was changed")
+			}
+			if got := resumed(); len(got) != 2 || got[0] || got[1] != tt.resumes {
 				t.Errorf("resumed %v", got)
 			}
 		})

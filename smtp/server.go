@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -60,7 +61,7 @@ func serverOf(addr string, mode TLSMode) (server, error) {
 	host, port := addr, ""
 	if literal, ok := strings.CutPrefix(addr, "["); ok && strings.HasSuffix(literal, "]") {
 		host = strings.TrimSuffix(literal, "]")
-	} else if strings.Count(addr, ":") == 1 || strings.HasPrefix(addr, "[") {
+	} else if _, err := netip.ParseAddr(addr); err != nil && strings.Contains(addr, ":") {
 		var err error
 		if host, port, err = net.SplitHostPort(addr); err != nil {
 			return server{}, fmt.Errorf("%w: the server address is not host:port", ErrConfig)

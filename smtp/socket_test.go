@@ -18,7 +18,7 @@ import (
 // mock behind it listens on TCP.
 func TestUnixSocket(t *testing.T) {
 	s := mock.Start(t, mock.Options{TLS: mock.NoTLS, InsecureAuth: true, Users: map[string]string{user: "pencil"}})
-	dir, err := os.MkdirTemp("", "socket") // t.TempDir may be too long for one
+	dir, err := os.MkdirTemp("", "socket") //nolint:usetesting // t.TempDir may be too long for one
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,12 +30,16 @@ func (c *Client) handshake(ctx context.Context) error {
 	defer cancel()
 	c.recordClientCert(config)
 	_ = c.conn.raw.SetDeadline(time.Time{}) // those of the commands before are not the handshake's
+	h := Handshake{ServerName: config.ServerName, Start: time.Now()}
 	t := tls.Client(c.conn.raw, config)
 	if err := t.HandshakeContext(shaking); err != nil {
 		if ctx.Err() == nil && shaking.Err() != nil {
-			return c.conn.fail(&PhaseError{PhaseTLS, &timeoutError{limit}})
+			h.Err = &PhaseError{PhaseTLS, &timeoutError{limit}}
+		} else {
+			h.Err = c.conn.ioError(ctx, string(PhaseTLS), limit, c.plainAnswer(err))
 		}
-		return c.conn.failIO(ctx, string(PhaseTLS), limit, plainAnswer(err))
+		c.conn.watch.shook(h)
+		return c.conn.fail(h.Err)
 	}
 	state := t.ConnectionState()
 	c.conn.upgrade(t)
@@ -43,6 +47,8 @@ func (c *Client) handshake(ctx context.Context) error {
 	// With InsecureSkipVerify, only VerifyConnection is called on every
 	// connection, resumed ones too.
 	c.verified = !config.InsecureSkipVerify || config.VerifyConnection != nil
+	h.State, h.Verified = c.tls, c.verified
+	c.conn.watch.shook(h)
 	return nil
 }
 
@@ -65,9 +71,9 @@ func (c Config) withSessions() Config {
 const sessions = 8
 
 // plainAnswer explains the commonest reason for a failed handshake.
-func plainAnswer(err error) error {
+func (c *Client) plainAnswer(err error) error {
 	var header tls.RecordHeaderError
-	if errors.As(err, &header) {
+	if errors.As(err, &header) && c.server.mode == TLSImplicit {
 		return fmt.Errorf("the server does not speak TLS on this port (STARTTLS, smtp://, may be what it wants): %w", err)
 	}
 	return err

@@ -44,8 +44,17 @@ type sent struct {
 
 // transact sends a job and returns its result, which is never nil.
 func (c *Client) transact(ctx context.Context, j *job) (*Result, error) {
+	if w := c.conn.watch; w != nil {
+		return w.message(ctx, c, j)
+	}
+	return c.transmit(ctx, j)
+}
+
+// transmit is transact without anybody who watches.
+func (c *Client) transmit(ctx context.Context, j *job) (*Result, error) {
 	result := &sent{Result: Result{Mechanism: c.mechanism, TLS: c.tls}}
 	c.tx = transaction{c: c, job: *j, result: &result.Result}
+	c.mailed = false
 	t := &c.tx
 	defer t.forget()
 	if err := ctx.Err(); err != nil {
@@ -82,7 +91,7 @@ func (t *transaction) run(ctx context.Context, lines []string) error {
 	t.result.Accepted = make([]string, 0, len(t.job.env.To))
 	err := t.commands(ctx)
 	switch {
-	case err != nil && t.begun && !t.dead():
+	case err != nil && t.begun && (t.odd != nil || !t.dead()):
 		return t.uncertain(t.better(err))
 	case err != nil:
 		return t.better(err)
@@ -149,8 +158,8 @@ func (t *transaction) appendStep(dst []byte, step int) []byte {
 	default:
 		dst = append(dst, verb...)
 	}
-	if t.c.conn.log != nil {
-		t.c.conn.logCommand(string(dst[start:]))
+	if w := t.c.conn.watch; w.wantsLines() {
+		w.sent(t.verb(step), string(dst[start:]), int64(len(dst)-start+len("\r\n")))
 	}
 	return append(dst, "\r\n"...)
 }
@@ -185,6 +194,9 @@ func (t *transaction) grouped(ctx context.Context) error {
 	}
 	err = c.writer.finish(ctx, "MAIL", err)
 	t.begun = t.inGroup && c.writer.all
+	if t.inGroup && err == nil {
+		c.body.advanced(int(c.body.octets()), true)
+	}
 	if err == nil && t.form == dataForm && t.job.env.AllOrNothing {
 		err = t.askToSend(ctx)
 	}
@@ -229,6 +241,9 @@ func (t *transaction) pointless(step int) bool {
 // one sends the command of a step and reads its reply.
 func (t *transaction) one(ctx context.Context, step int) error {
 	c := t.c
+	if err := c.conn.usable(); err != nil {
+		return err
+	}
 	c.out = t.appendStep(c.out[:0], step)
 	if err := c.conn.write(ctx, t.verb(step), c.out, c.conn.timeouts.Command); err != nil {
 		return err
@@ -248,10 +263,13 @@ func (t *transaction) answer(ctx context.Context, step int) error {
 		return err
 	}
 	t.take(step, verb, r)
-	if c.broken != nil { // 421: there is nothing more to come
-		return fmt.Errorf("%w: %w", ErrBroken, c.broken)
+	switch {
+	case c.broken == nil:
+		return nil
+	case step == stepRSET: // refused with 421; see better for the others
+		return t.c.refused(verb, r)
 	}
-	return nil
+	return fmt.Errorf("%w: %w", ErrBroken, c.broken) // there is nothing more to come
 }
 
 // take notes the reply to a step.
@@ -266,7 +284,7 @@ func (t *transaction) take(step int, verb string, r Reply) {
 			t.result.Warnings = append(t.result.Warnings, t.c.refused(verb, r))
 		}
 	case "MAIL":
-		if !ok {
+		if t.c.mailed = ok; !ok {
 			t.mail = t.c.refused(verb, r)
 		}
 	case "RCPT":
@@ -330,6 +348,9 @@ func (t *transaction) better(err error) error {
 // uncertain says that nobody knows who gets the message, of those whom the server
 // has not refused.
 func (t *transaction) uncertain(err error) error {
+	if n := len(t.result.Rejected) - 1; t.odd != nil && n >= 0 && t.result.Rejected[n].Err.Reply.Code < 400 {
+		t.result.Rejected = t.result.Rejected[:n]
+	}
 	answered := len(t.result.Accepted) + len(t.result.Rejected)
 	t.result.Uncertain = append(t.result.Accepted, t.job.env.To[answered:]...)
 	t.result.Accepted = nil
@@ -341,6 +362,7 @@ func (t *transaction) uncertain(err error) error {
 func (t *transaction) nothing(ctx context.Context, refusal error, command string) error {
 	c := t.c.conn
 	if command == "." {
+		t.c.conn.watch.sent(".", ".", 0)
 		if err := c.write(ctx, "DATA", []byte(".\r\n"), c.timeouts.DataBlock); err != nil {
 			return join(refusal, err)
 		}
@@ -353,7 +375,11 @@ func (t *transaction) nothing(ctx context.Context, refusal error, command string
 	switch {
 	case err != nil:
 		t.result.Warnings = append(t.result.Warnings, err)
-	case r.Code/100 == 2:
+	case r.Code/100 < 4 && command == "BDAT": // it may have gone to those whom it had refused
+		t.result.Reply = r
+		t.result.Rejected, t.result.Accepted = nil, nil
+		return t.uncertain(c.fail(fmt.Errorf("%w: %v to the content behind %w", ErrProtocol, r, refusal)))
+	case r.Code/100 < 4:
 		t.result.Warnings = append(t.result.Warnings, fmt.Errorf("%w: %v to a message without recipients", ErrProtocol, r))
 	}
 	return refusal
