@@ -16,6 +16,10 @@
 // [Dial] keeps the connection for more messages; see [Client]. [EnvelopeOf]
 // takes the envelope from the header of a message.
 //
+// [Pool] sends many messages at once to one account: it bounds connections,
+// messages and sign-ins by the profile and by what the server says, slows down
+// when asked to, and never sends a message twice.
+//
 // The message is octets, header and body, made by whatever makes messages:
 // [Bytes], [File], [Reader] and [WriterTo] turn them into a [Message].
 //
@@ -57,6 +61,9 @@
 //	ErrEnvelope, ErrMessage, ErrConfig, ErrNotOffered, ErrTooLarge,
 //	ErrTooManyRecipients  nothing was sent, and it is this side's to mend
 //	ErrSpent              nothing was sent; make another connection
+//	ErrPoolClosed, ErrPoolBusy
+//	                      nothing was sent
+//	*StoppedError         nothing was sent; no sign-in is tried for a while
 //	*PhaseError           the connection failed or timed out; Phase says where
 //	ErrProtocol           the server made no sense
 //	ErrBroken             the connection had failed before; nothing was sent
