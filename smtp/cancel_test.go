@@ -135,8 +135,7 @@ func TestCloseOfADeafServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, sent, _ := (*conn).octets()
-		(*conn).how, (*conn).after = peerIsDeaf, len(sent)
+		(*conn).goDeaf()
 		began := time.Now()
 		err = c.Close()
 		if took := time.Since(began); took != time.Second || err == nil || !(*conn).isClosed() {

@@ -94,9 +94,19 @@ func (c *cutConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// goDeaf makes the server stop reading from here on.
+func (c *cutConn) goDeaf() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.how, c.after = peerIsDeaf, len(c.sent)
+}
+
 // end is what a Read behind the last octet comes to.
 func (c *cutConn) end() error {
-	switch c.how {
+	c.mu.Lock()
+	how := c.how
+	c.mu.Unlock()
+	switch how {
 	case peerCloses:
 		return io.EOF
 	case peerResets:
