@@ -14,7 +14,7 @@
 //  2. It zips the copy as version v0.1.0, as a module proxy would serve it.
 //  3. From an empty module it runs "go get" for each library, then builds and
 //     runs a program that imports all its packages. For core it also checks
-//     that the build list holds nothing but what core may depend on.
+//     that the program is built with nothing but what core may depend on.
 //  4. From an empty directory it runs "go install" for each command.
 //
 // The user's module cache is not touched: it is the first place where other

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// coreModules are the modules that core's users may find in their build list,
+// coreModules are the modules that core's users may find in their programs,
 // besides core itself.
 var coreModules = []string{
 	"github.com/emersion/go-sasl",
@@ -90,19 +90,21 @@ func (r *release) importAll(ctx context.Context, path string, packages []string)
 	if path != r.Core {
 		return nil
 	}
-	return r.checkBuildList(ctx, dir)
+	return r.checkBuild(ctx, dir)
 }
 
-// checkBuildList fails if the build list of the user's module in dir, which
-// needs core alone, holds any module that core may not depend on.
-func (r *release) checkBuildList(ctx context.Context, dir string) error {
-	out, err := r.goCommand(ctx, dir, "list", "-m", "-f", "{{if not .Main}}{{.Path}}{{end}}", "all")
+// checkBuild fails if the program of the user's module in dir, which needs core
+// alone, is built with a package of any module that core may not depend on. The
+// build list may name more: old modules drag in what none of their packages that
+// are used needs (https://go.dev/ref/mod#graph-pruning).
+func (r *release) checkBuild(ctx context.Context, dir string) error {
+	out, err := r.goCommand(ctx, dir, "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}", ".")
 	if err != nil {
 		return err
 	}
 	for _, path := range strings.Fields(out) {
 		if path != r.Core && !slices.Contains(coreModules, path) {
-			return fmt.Errorf("core brings %s into its user's build list; allowed are %s",
+			return fmt.Errorf("core brings %s into its user's program; allowed are %s",
 				path, strings.Join(coreModules, ", "))
 		}
 	}
