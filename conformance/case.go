@@ -19,7 +19,10 @@ type Case struct {
 	// Needs is what the target has to be capable of. A target that is not gets
 	// [Skip].
 	Needs []Need
-	Tier  Tier
+
+	// Tiers are what running the case does to its target, all of them. A run that
+	// does not allow one of them skips the case.
+	Tiers []Tier
 
 	Procedure string // what is done
 	Pass      string // what has to come of it
@@ -31,9 +34,12 @@ type Case struct {
 
 	Since string // the version of this module that had the case first
 
-	// Client runs the case against a client. Exactly one such field is set, and
-	// says what kind of target the case is for.
-	Client func(context.Context, *ClientBench) Verdict
+	// Exactly one of these is set. It runs the case, and says what kind of target
+	// the case is for: a client, a server, a SASL mechanism, a token generator.
+	Client    func(context.Context, *ClientBench) Verdict
+	Server    func(context.Context, *ServerBench) Verdict
+	Mechanism func(context.Context, *MechanismBench) Verdict
+	Generator func(context.Context, *GeneratorBench) Verdict
 }
 
 // Area is the part of the protocol that a case is about.
@@ -41,9 +47,18 @@ type Area string
 
 // The areas so far.
 const (
-	AreaReplies Area = "replies"
-	AreaTLS     Area = "tls"
-	AreaAuth    Area = "auth"
+	AreaGreeting   Area = "greeting" // and EHLO
+	AreaReplies    Area = "replies"  // and their order
+	AreaLines      Area = "lines"    // and how they end, in commands and in data
+	AreaSession    Area = "session"  // order of commands, transactions
+	AreaData       Area = "data"     // content
+	AreaTLS        Area = "tls"
+	AreaAuth       Area = "auth"       // the AUTH command
+	AreaMechanisms Area = "mechanisms" // what is said within it
+	AreaExtensions Area = "extensions"
+	AreaAbuse      Area = "abuse"
+	AreaTimeouts   Area = "timeouts"
+	AreaTokens     Area = "tokens"
 )
 
 // A Ref is where a rule stands.
@@ -91,12 +106,21 @@ const (
 // NeedMechanism is the need of a SASL mechanism.
 func NeedMechanism(name string) Need { return Need("AUTH " + name) }
 
-// Tier is what running a case may do to its target. All cases for clients are
-// [Passive]: the client runs at home, and talks to a server of the suite.
+// Tier is what running a case does to its target. All cases for clients,
+// mechanisms and generators are [Passive]: these run at home, and talk to a peer of
+// the suite.
 type Tier string
 
-// Passive does nothing that lasts.
-const Passive Tier = "passive"
+// The tiers, from harmless to costly.
+const (
+	Passive     Tier = "passive"      // nothing that lasts
+	Envelope    Tier = "envelope"     // transactions that end in RSET
+	Login       Tier = "login"        // a sign-in with the right credentials
+	FailedLogin Tier = "failed-login" // a sign-in that the server has to refuse
+	Delivery    Tier = "delivery"     // a message to the sink
+	Hostile     Tier = "hostile"      // octets that no honest client sends
+	Slow        Tier = "slow"         // minutes, or load
+)
 
 // idForm is the form of ids: those of this package, and those from elsewhere.
 var idForm = regexp.MustCompile(`^([A-Z]-[A-Z]{3}-[0-9]{2}|X-[A-Za-z0-9-]+)$`)
@@ -108,7 +132,7 @@ func (c Case) check() error {
 		return fmt.Errorf("conformance: case id %q is not of the form C-TLS-01 or X-name", c.ID)
 	case c.Title == "":
 		return fmt.Errorf("conformance: case %s has no title", c.ID)
-	case c.Client == nil:
+	case c.Client == nil && c.Server == nil && c.Mechanism == nil && c.Generator == nil:
 		return fmt.Errorf("conformance: case %s has nothing to run", c.ID)
 	}
 	return nil

@@ -18,7 +18,7 @@ func longToken() Case {
 		Area:  AreaAuth,
 		Refs:  []Ref{{RFC: 4954, Section: "4", Level: MustNot}},
 		Needs: []Need{NeedTLS, NeedAuth, NeedMechanism("XOAUTH2")},
-		Tier:  Passive,
+		Tiers: []Tier{Passive},
 		Procedure: "Control: a token with which the AUTH line has at most 512 octets. " +
 			"Then a token of one octet more, and one of 1500 octets.",
 		Pass:   "AUTH XOAUTH2 without an initial response, which follows after the 334, and the message is delivered.",
@@ -81,7 +81,7 @@ func errorChallenge() Case {
 		Area:  AreaAuth,
 		Refs:  []Ref{{Document: googleXOAUTH2, Level: LowerMust}},
 		Needs: []Need{NeedTLS, NeedAuth, NeedMechanism("XOAUTH2")},
-		Tier:  Passive,
+		Tiers: []Tier{Passive},
 		Procedure: "Control: a good token. Then the server refuses the token by a 334 with JSON " +
 			"of the status 400, and by 535 when that is answered.",
 		Pass: "An empty line answers the 334, and the client reports a failure; its error " +

@@ -15,7 +15,7 @@ func mixedReply() Case {
 		// one that breaks this order is prudence: the lines may be of two replies.
 		Refs:  []Ref{{RFC: 5321, Section: "4.2.1", Level: Security}},
 		Needs: []Need{NeedTLS, NeedAuth},
-		Tier:  Passive,
+		Tiers: []Tier{Passive},
 		Procedure: "Control: a proper reply to EHLO. Then one whose lines have the codes 250, 500 and 250; " +
 			"the last one offers STARTTLS.",
 		Pass: "The client reports a failure and sends nothing that rests on the reply: neither STARTTLS, " +

@@ -14,7 +14,7 @@ func hiddenSecrets() Case {
 		Area:  AreaAuth,
 		Refs:  []Ref{{Document: goodPractice, Level: Security}},
 		Needs: []Need{NeedTLS, NeedAuth},
-		Tier:  Passive,
+		Tiers: []Tier{Passive},
 		Procedure: "Control: nothing is wrong. Then the session fails at each step, from the greeting " +
 			"to the end of the message. With a password and with a token, as far as the client can, and " +
 			"with all the logging that it has.",

@@ -14,7 +14,7 @@ func strippedSTARTTLS() Case {
 		Area:      AreaTLS,
 		Refs:      []Ref{{RFC: 3207, Section: "6", Level: Must}},
 		Needs:     []Need{NeedTLS, NeedAuth},
-		Tier:      Passive,
+		Tiers:     []Tier{Passive},
 		Procedure: "Control: a server that offers STARTTLS. Then one that does not, and offers AUTH in clear.",
 		Pass:      "Neither AUTH nor MAIL is sent, nor anything else that the server could want to know, and the client reports a failure.",
 		Mutant:    "goes on in clear",
@@ -58,7 +58,7 @@ func badCertificate() Case {
 		Area:  AreaTLS,
 		Refs:  []Ref{{RFC: 4954, Section: "14", Level: MustNot}},
 		Needs: []Need{NeedTLS, NeedAuth},
-		Tier:  Passive,
+		Tiers: []Tier{Passive},
 		Procedure: "Control: a good certificate. Then one that has expired, one for another name, a " +
 			"self-signed one and one of an unknown authority. With STARTTLS and, if the client can, with implicit TLS.",
 		Pass:   "The client starts TLS, sends neither AUTH nor MAIL, and reports a failure, each time.",

@@ -14,7 +14,7 @@ import (
 // may a case from elsewhere.
 func refusedByDialogue() conformance.Case {
 	return conformance.Case{
-		ID: "X-refused", Title: "An error challenge of a dialogue is answered", Area: conformance.AreaAuth, Tier: conformance.Passive,
+		ID: "X-refused", Title: "An error challenge of a dialogue is answered", Area: conformance.AreaAuth, Tiers: []conformance.Tier{conformance.Passive},
 		Client: func(ctx context.Context, b *conformance.ClientBench) conformance.Verdict {
 			token := b.Secret(40)
 			t := b.Try(ctx, conformance.Scene{TLS: conformance.ImplicitTLS, Token: token, Server: mock.Options{

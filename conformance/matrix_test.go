@@ -157,7 +157,7 @@ func TestEveryCaseHasAMutant(t *testing.T) {
 			t.Errorf("%s: no subject of the matrix is its mutant", c.ID)
 		}
 		for what, text := range map[string]string{
-			"Title": c.Title, "Area": string(c.Area), "Tier": string(c.Tier), "Procedure": c.Procedure,
+			"Title": c.Title, "Area": string(c.Area), "Tiers": fmt.Sprint(c.Tiers), "Procedure": c.Procedure,
 			"Pass": c.Pass, "Mutant": c.Mutant, "Since": c.Since,
 		} {
 			if text == "" {
