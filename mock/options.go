@@ -91,7 +91,7 @@ type Options struct {
 	Limits Limits
 
 	// Conditions are what is wrong with the account of a [Gmail] or
-	// [Microsoft365]. Zero means nothing.
+	// [Microsoft365]; see [Persona]. Zero means nothing.
 	Conditions []Condition
 
 	// Without names service extensions that the server does not have: it neither
@@ -244,7 +244,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Users == nil && o.Tokens == nil && o.Directory == nil {
 		o.Users = map[string]string{defaultUser: defaultPassword}
 	}
-	if o.persona != nil && o.Mechanisms == nil {
+	if o.persona != nil && o.persona.mechanisms != nil && o.Mechanisms == nil {
 		o.Mechanisms = o.runnable()
 	}
 	for _, name := range o.Without {

@@ -11,7 +11,7 @@ import (
 // good: they look like a sign-in that failed, and no other token helps.
 type Condition int
 
-// Conditions of [Gmail].
+// Conditions of [Gmail], and of the relay of Google Workspace.
 const (
 	// WebLoginRequired refuses each sign-in with 534 5.7.9 until the user has
 	// signed in with a browser.
@@ -27,7 +27,7 @@ const (
 	TryAgainLater
 )
 
-// Conditions of [Microsoft365].
+// Conditions of [Microsoft365], of its other clouds, and of Outlook.com.
 const (
 	// SMTPAuthDisabled: SMTP AUTH is off for the tenant, 535 5.7.139.
 	SMTPAuthDisabled Condition = iota + 101
@@ -79,14 +79,15 @@ func (c Condition) String() string {
 }
 
 // PossibleConditions returns the conditions that the service of these options
-// knows, in their order: none unless they are of [Gmail] or [Microsoft365].
+// knows, in their order: none unless they are of a service of Google's or
+// Microsoft's.
 func (o Options) PossibleConditions() []Condition {
 	var list []Condition
 	for c := range conditionNames() {
 		if o.persona == nil {
 			break
 		}
-		if _, known := o.persona.conditions(c); known {
+		if _, known := o.persona.condition(c); known {
 			list = append(list, c)
 		}
 	}
@@ -105,7 +106,7 @@ type row struct {
 // does. who has signed in, or is about to.
 func (o *Options) condition(point string, s *session, who signIn) *reply {
 	for _, c := range o.Conditions {
-		row, known := o.persona.conditions(c)
+		row, known := o.persona.condition(c)
 		if !known || row.point != point || row.only != nil && !row.only(s, who) {
 			continue
 		}

@@ -85,10 +85,22 @@ func (c *Client) explain(ctx context.Context, mechanism string, err error) error
 			return lost.err
 		}
 	}
-	if none := new(sasl.NoMechanismError); errors.As(err, &none) && len(none.Offered) == 0 && c.tls == nil {
-		auth.Advice = "servers often offer AUTH only after STARTTLS"
+	if none := new(sasl.NoMechanismError); errors.As(err, &none) {
+		auth.Advice = cmp.Or(c.adviceOnOffer(none.Offered), auth.Advice)
 	}
 	return auth
+}
+
+// adviceOnOffer says what to do about a server that offers nothing that can run,
+// "" if nothing is known.
+func (c *Client) adviceOnOffer(offered []string) string {
+	switch {
+	case len(offered) == 0 && c.tls == nil:
+		return "servers often offer AUTH only after STARTTLS"
+	case c.cfg.Auth.Credentials.Token != nil && c.cfg.Profile != nil:
+		return c.cfg.Profile.NoOAuth
+	}
+	return ""
 }
 
 func isLoopbackPeer(n net.Conn) bool {
