@@ -190,8 +190,8 @@ func (t *authTransport) verdict(r Reply) error {
 		// It has seen the password: the next mechanism would only show it again.
 		kinds = append(kinds, sasl.ErrNotPermitted)
 	}
-	if r.Code == 535 && t.c.cfg.Profile.TokenBlameless(r.Enhanced.String()) {
-		kinds = append(kinds, sasl.ErrNotPermitted)
+	if (r.Code == 534 || r.Code == 535) && t.c.cfg.Profile.TokenBlameless(r.Enhanced.String()) {
+		kinds = append(kinds, sasl.ErrNotPermitted) // nor would another mechanism help
 	}
 	// The advice belongs to the AuthError that this becomes a part of.
 	return &verdictError{&ReplyError{Command: "AUTH", Reply: r}, kinds}

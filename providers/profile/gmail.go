@@ -27,6 +27,7 @@ func Gmail() *Profile {
 		Limits: Limits{
 			MaxConns: 10, MessageSize: 35882577, Recipients: 100, MessagesPerDay: 2000, RecipientsPerDay: 10000,
 		},
+		Exempt:     []string{"5.7.9"},
 		Advice:     append(gmailAdvice(), googleReplies()...),
 		Unverified: []string{"Mechanisms", "Limits.MaxConns", "Limits.MessageSize"},
 	}

@@ -22,6 +22,7 @@ func GmailRelay() *Profile {
 		NoOAuth: "The relay of Google Workspace knows its customers by a registered IP address or by SMTP AUTH with an app password, " +
 			"and Google documents no access tokens for it: leave the credentials out, or send through smtp.gmail.com with the token.",
 		Limits:     Limits{Recipients: 100, MessagesPerDay: 10000, RecipientsPerDay: 10000},
+		Exempt:     []string{"5.7.9"},
 		Advice:     append(relayAdvice(), googleReplies()...),
 		Unverified: []string{"OtherAddrs"},
 	}

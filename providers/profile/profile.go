@@ -37,8 +37,8 @@ type Profile struct {
 	Limits Limits
 	Quirks Quirks
 
-	// Exempt are the enhanced status codes of 535 replies that say nothing about
-	// the token: another one would meet the same reply.
+	// Exempt are the enhanced status codes of 534 and 535 replies that are about the
+	// account: another token, or another mechanism, would meet the same reply.
 	Exempt []string
 
 	// Advice is what replies mean. The first row that matches counts, so a
@@ -85,8 +85,8 @@ type Quirks struct {
 	ChunkInFirstGroup bool
 }
 
-// TokenBlameless reports whether a 535 reply with that enhanced status code says
-// nothing about the access token, so that renewing it is of no use. A nil
+// TokenBlameless reports whether a 534 or 535 reply with that enhanced status code
+// says nothing about the access token, so that renewing it is of no use. A nil
 // Profile knows of no such code.
 func (p *Profile) TokenBlameless(enhanced string) bool {
 	return p != nil && slices.Contains(p.Exempt, enhanced)

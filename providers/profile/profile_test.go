@@ -183,6 +183,7 @@ func TestTokenBlameless(t *testing.T) {
 		{"the catch-all of Exchange", profile.Microsoft365(), "5.7.3", false},
 		{"no enhanced code", profile.Microsoft365(), "", false},
 		{"Gmail", profile.Gmail(), "5.7.8", false},
+		{"Google protects the account", profile.Gmail(), "5.7.9", true},
 		{"another provider's code", profile.Gmail(), "5.7.139", false},
 		{"any server", profile.Any(), "5.7.139", false},
 		{"nothing known", unknown, "5.7.139", false},
