@@ -98,6 +98,9 @@ func exchangeOnline(p Profile) *Profile {
 	}
 	p.Exempt = []string{"5.7.139"}
 	p.Advice = append(microsoftSignIn(p.Scopes[0], p.AppScopes[0]), microsoftSending()...)
+	if p.Unverified != nil { // what Microsoft publishes is about the worldwide cloud
+		p.Unverified = append(p.Unverified, "Limits.MaxConns", "Limits.MessagesPerMinute", "Limits.RecipientsPerDay")
+	}
 	p.Unverified = append(p.Unverified, "Mechanisms", "Limits.SessionAge", "Limits.MessageSize", "Limits.Recipients")
 	return &p
 }
