@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-55a66e92/postern/mock"
+	"github.com/seed-55a66e92/postern/providers/profile"
 )
 
 const mockAbout = `postern mock: run a mail server for tests, on this machine alone.
@@ -111,9 +112,10 @@ func (o *mockOptions) accountFlags() section {
 
 func (o *mockOptions) behaviourFlags() section {
 	s := newSection("Behaviour")
-	s.flags.StringVar(&o.persona, "persona", "", "behave as the service `NAME`: gmail, microsoft365; both\nbegin with STARTTLS, as their port 587 does, unless\n--implicit-tls is given")
-	s.flags.StringArrayVar(&o.conditions, "condition", nil, "let the account be in the condition `NAME`; with gmail:\n"+conditionNames(mock.Gmail(nil))+
-		"\nwith microsoft365:\n"+conditionNames(mock.Microsoft365(nil)))
+	s.flags.StringVar(&o.persona, "persona", "", "behave as the service `NAME`:\n"+wrapped(providerNames())+
+		";\neach begins with STARTTLS, as its port 587 does, unless\n--implicit-tls is given")
+	s.flags.StringArrayVar(&o.conditions, "condition", nil, "let the account be in the condition `NAME`;\nwith a service of Google's:\n"+conditionNames(mock.Gmail(nil))+
+		"\nwith a service of Microsoft's:\n"+conditionNames(mock.Microsoft365(nil)))
 	s.flags.StringArrayVar(&o.faults, "fault", nil, "let something go wrong, `POINT=ACTION` as above")
 	s.flags.StringVar(&o.script, "script", "", "play the dialogue in `FILE`, once, instead of all this;\n${user} and ${password} in it are the account's, and the\nexit code is 76 if a client says something else")
 	return s
@@ -137,15 +139,16 @@ func conditionNames(o mock.Options) string {
 // options returns what the flags ask of the server, but for its account.
 func (o *mockOptions) options() (mock.Options, error) {
 	var options mock.Options
-	switch o.persona {
-	case "":
-	case "gmail":
-		options = mock.Gmail(nil)
+	if o.persona != "" {
+		p, ok := profile.Lookup(o.persona)
+		if !ok {
+			return options, fmt.Errorf("--persona %q: known are %s", o.persona, strings.Join(providerNames(), ", "))
+		}
+		if o.oauth && p.NoOAuth != "" {
+			return options, fmt.Errorf("--oauth together with --persona %s: that service takes no tokens", o.persona)
+		}
+		options = mock.Persona(p, nil)
 		options.TLS = mock.STARTTLS
-	case "microsoft365":
-		options = mock.Microsoft365(nil)
-	default:
-		return options, fmt.Errorf("--persona %q: known are gmail and microsoft365", o.persona)
 	}
 	switch {
 	case o.implicitTLS && o.noTLS:
@@ -257,13 +260,8 @@ func (o *mockOptions) password(ctx context.Context) (value string, made bool, er
 	return value, false, err
 }
 
-// dialect is whose manners the authorization server has.
-func (o *mockOptions) dialect() mock.Dialect {
-	switch o.persona {
-	case "gmail":
-		return mock.GoogleOAuth
-	case "microsoft365":
-		return mock.MicrosoftOAuth
-	}
-	return mock.GenericOAuth
+// authority returns what the authorization server is like.
+func (o *mockOptions) authority() mock.AuthorityOptions {
+	p, _ := profile.Lookup(o.persona) // nil without --persona
+	return mock.AuthorityFor(p)
 }

@@ -39,7 +39,7 @@ func (w *world) open(ctx context.Context, o *mockOptions, options mock.Options) 
 	options.Users = map[string]string{o.user: password}
 	options.OnLine = w.line
 	if o.oauth {
-		if w.authority, err = mock.NewAuthority(mock.AuthorityOptions{Dialect: o.dialect()}); err != nil {
+		if w.authority, err = mock.NewAuthority(o.authority()); err != nil {
 			return err
 		}
 		options.Tokens = w.authority

@@ -57,6 +57,9 @@ func (a *app) printPlan(o *sendOptions, cfg smtp.Config, env smtp.Envelope, msg 
 	for _, d := range cfg.Auth.Explain(supposed(cfg)) {
 		fmt.Fprintf(w, "          %s\n", decision(d))
 	}
+	if cfg.Auth.Credentials.Token != nil && cfg.Profile != nil && cfg.Profile.NoOAuth != "" {
+		fmt.Fprintf(w, "advice    %s\n", cfg.Profile.NoOAuth)
+	}
 	return nil
 }
 
@@ -64,14 +67,14 @@ func serverName(cfg smtp.Config) string {
 	if cfg.Profile == nil {
 		return cfg.Addr
 	}
-	return cfg.Profile.Addr + " (" + cfg.Profile.Name + ")"
+	return addressOf(cfg) + " (" + cfg.Profile.Name + ")"
 }
 
 // supposed is the connection that a server would give which has all that is
 // hoped for: verified TLS, and the mechanisms of its profile or all.
 func supposed(cfg smtp.Config) *sasl.Conn {
 	offered := sasl.Default().Names()
-	if cfg.Profile != nil {
+	if cfg.Profile != nil && cfg.Profile.Mechanisms != nil {
 		offered = cfg.Profile.Mechanisms
 	}
 	return &sasl.Conn{Service: "smtp", TLS: new(tls.ConnectionState), Verified: true, Offered: offered}

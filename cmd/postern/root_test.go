@@ -24,7 +24,7 @@ func TestHelp(t *testing.T) {
 		"without arguments": {nil, []string{"Three things to do first:", "postern demo\n", "  send      ", "   75  not now"}},
 		"--help":            {[]string{"--help"}, []string{"Three things to do first:"}},
 		"help send":         {[]string{"help", "send"}, []string{"--token-command COMMAND", "--dry-run", "Examples:\n  # Gmail", "   74  the message may"}},
-		"send --help":       {[]string{"send", "--help"}, []string{"postern send [flags] FILE|-", "gmail, microsoft365"}},
+		"send --help":       {[]string{"send", "--help"}, []string{"postern send [flags] FILE|-", "gmail, gmail-relay,"}},
 		"demo --help":       {[]string{"demo", "-h"}, []string{"on this machine alone", "Examples:\n  postern demo\n"}},
 		"version --help":    {[]string{"version", "--help"}, []string{"Examples:\n  postern version\n"}},
 	} {

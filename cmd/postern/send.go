@@ -99,9 +99,9 @@ func (a *app) sendCommand() *cobra.Command {
 }
 
 func (o *sendOptions) serverFlags() section {
-	s := newSection("The server (one of --server and --provider)")
-	s.flags.StringVar(&o.server, "server", "", "its `URL`: smtps://host:465 for TLS from the start, or\nsmtp://host:587 for STARTTLS")
-	s.flags.StringVar(&o.provider, "provider", "", "the `NAME` of one that is known: "+strings.Join(providerNames(), ", "))
+	s := newSection("The server (--server, --provider or both)")
+	s.flags.StringVar(&o.server, "server", "", "its `URL`: smtps://host:465 for TLS from the start, or\nsmtp://host:587 for STARTTLS; with --provider, instead of\nthat one's address")
+	s.flags.StringVar(&o.provider, "provider", "", "the `NAME` of one that is known:\n"+wrapped(providerNames()))
 	s.flags.StringVar(&o.tlsCA, "tls-ca", "", "trust the certificate authorities in this PEM `FILE`, too")
 	s.flags.StringSliceVar(&o.mechanisms, "mechanism", nil, "sign in by the mechanism `NAME` only, such as OAUTHBEARER;\nname several with commas, in order of preference")
 	return s
@@ -131,18 +131,14 @@ func (o *sendOptions) check(files []string) string {
 	switch {
 	case stdin && slices.Contains(files[slices.Index(files, "-")+1:], "-"):
 		return `"-" twice: the standard input is one message`
-	case o.server != "" && o.provider != "":
-		return "--server together with --provider: give one of them"
-	case o.server == "" && o.provider == "":
-		return "no server: give --server URL or --provider NAME"
 	case o.timeout < 0:
 		return "--timeout is negative"
 	}
 	if scheme, _, ok := strings.Cut(o.server, "://"); ok && !slices.Contains(schemes, strings.ToLower(scheme)) {
 		return "--server: the URL begins neither with smtps:// nor with smtp://"
 	}
-	if _, ok := profile.Lookup(o.provider); !ok && o.provider != "" {
-		return fmt.Sprintf("unknown provider %q; known are %s", o.provider, strings.Join(providerNames(), ", "))
+	if problem := checkProvider(o.provider, o.server); problem != "" {
+		return problem
 	}
 	for _, name := range o.mechanisms {
 		if _, ok := sasl.Default().Lookup(name); !ok {
@@ -150,14 +146,6 @@ func (o *sendOptions) check(files []string) string {
 		}
 	}
 	return o.credentials.check(stdin)
-}
-
-func providerNames() []string {
-	var names []string
-	for _, p := range profile.All() {
-		names = append(names, p.Slug)
-	}
-	return names
 }
 
 // send sends the messages in files. Whatever can be checked is, before there is a
@@ -197,10 +185,7 @@ func (a *app) send(ctx context.Context, o *sendOptions, files []string) error {
 // withoutGreeting adds advice to a failure that TLS from the start has where
 // STARTTLS is expected: both sides wait for the other to speak.
 func withoutGreeting(cfg smtp.Config, err error) error {
-	addr := cfg.Addr
-	if cfg.Profile != nil {
-		addr = cfg.Profile.Addr
-	}
+	addr := addressOf(cfg)
 	silent := errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
 	var phase *smtp.PhaseError
 	if !silent || !errors.As(err, &phase) || phase.Phase != smtp.PhaseGreeting || strings.HasPrefix(strings.ToLower(addr), "smtps://") {
