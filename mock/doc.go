@@ -58,9 +58,14 @@
 //
 // # Known services
 //
-// [Gmail] and [Microsoft365] return the options of servers that behave as those
-// services are known to, by the profiles that configure clients. A [Condition] is
-// what is wrong with the account:
+// [Persona] returns the options of a server that behaves as a service is known to,
+// by the profile that configures clients, and [AuthorityFor] those of an authority
+// whose tokens it takes:
+//
+//	srv := mock.Start(t, mock.Persona(profile.Yandex(), authority))
+//
+// [Gmail] and [Microsoft365] are two of them, which speak as those services do. A
+// [Condition] is what is wrong with the account there:
 //
 //	srv := mock.Start(t, mock.Microsoft365(authority, mock.SMTPAuthDisabled))
 //

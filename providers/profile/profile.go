@@ -52,10 +52,11 @@ type Profile struct {
 
 // Limits are what one mailbox may ask of the server. Zero means unknown.
 //
-// The first four are kept by a pool of connections. The others are for people to
-// plan by, and nothing here enforces them: how large a message may be, the server
-// says itself (SIZE, RFC 1870); which recipient is one too many, it says when it
-// gets there; and nobody but the server can count over a day.
+// The first four are kept by a pool of connections (smtp.Pool); one connection
+// alone carries what it is given. The others are for people to plan by, and stop
+// no message: how large one may be, the server says itself (SIZE, RFC 1870); which
+// recipient is one too many, it says when it gets there; and nobody but the server
+// can count over a day.
 type Limits struct {
 	MaxConns          int           // connections at the same time
 	MessagesPerMinute int           // messages accepted within a minute
