@@ -111,7 +111,9 @@ func TestProviderChallenges(t *testing.T) {
 			const narrow = "https://www.googleapis.com/auth/gmail.send"
 			return []string{issue(a, user, narrow), issue(a, user, narrow)}
 		}, "lacks the scope"},
-		{"mailbox", func(a *mock.Authority) []string { return []string{issue(a, "else@example.com"), issue(a, "else@example.com")} }, "not the mailbox"},
+		{"mailbox", func(a *mock.Authority) []string {
+			return []string{issue(a, "else@example.com"), issue(a, "else@example.com")}
+		}, "not the mailbox"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := authorityOf(t, profile.Gmail())

@@ -44,7 +44,7 @@ func Microsoft365() *Profile {
 // U.S. government in GCC High. The other address is the one that Microsoft lists
 // for mail programs in this cloud.
 func Microsoft365GCCHigh() *Profile {
-	return exchangeOnline(Profile{
+	return nationalCloud(Profile{
 		Name:       "Microsoft 365 GCC High",
 		Slug:       "microsoft365-gcchigh",
 		Page:       microsoftGCCHigh,
@@ -59,7 +59,7 @@ func Microsoft365GCCHigh() *Profile {
 // Microsoft365DoD returns the profile of Exchange Online for the U.S. Department
 // of Defense.
 func Microsoft365DoD() *Profile {
-	return exchangeOnline(Profile{
+	return nationalCloud(Profile{
 		Name:       "Microsoft 365 DoD",
 		Slug:       "microsoft365-dod",
 		Page:       microsoftDoD,
@@ -74,7 +74,7 @@ func Microsoft365DoD() *Profile {
 // it in China. Where the scope of a user is refused, the one of applications is
 // reported to do for users too.
 func Microsoft365China() *Profile {
-	return exchangeOnline(Profile{
+	return nationalCloud(Profile{
 		Name:       "Microsoft 365 operated by 21Vianet",
 		Slug:       "microsoft365-china",
 		Page:       microsoftChina,
@@ -83,6 +83,13 @@ func Microsoft365China() *Profile {
 		AppScopes:  []string{"https://partner.outlook.cn/.default"},
 		Unverified: []string{"Addr", "Scopes", "AppScopes"},
 	})
+}
+
+// nationalCloud is exchangeOnline for the clouds of which Microsoft publishes no
+// limits: those of the worldwide one are taken to hold there too.
+func nationalCloud(p Profile) *Profile {
+	p.Unverified = append(p.Unverified, "Limits.MaxConns", "Limits.MessagesPerMinute", "Limits.RecipientsPerDay")
+	return exchangeOnline(p)
 }
 
 // exchangeSize is the SIZE that Exchange Online is reported to list, whatever a
@@ -98,9 +105,6 @@ func exchangeOnline(p Profile) *Profile {
 	}
 	p.Exempt = []string{"5.7.139"}
 	p.Advice = append(microsoftSignIn(p.Scopes[0], p.AppScopes[0]), microsoftSending()...)
-	if p.Unverified != nil { // what Microsoft publishes is about the worldwide cloud
-		p.Unverified = append(p.Unverified, "Limits.MaxConns", "Limits.MessagesPerMinute", "Limits.RecipientsPerDay")
-	}
 	p.Unverified = append(p.Unverified, "Mechanisms", "Limits.SessionAge", "Limits.MessageSize", "Limits.Recipients")
 	return &p
 }
