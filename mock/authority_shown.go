@@ -64,17 +64,11 @@ func (a *Authority) shownScope(list string) string {
 	}
 	scopes := strings.Split(list, " ")
 	for i, scope := range scopes {
-		if !isStandardScope(scope) && (a.holdsSecret(scope) || !isScope(scope)) {
+		if !isOpenID(scope) && (a.holdsSecret(scope) || !isScope(scope)) {
 			scopes[i] = shownLength(scope)
 		}
 	}
 	return clip(strings.Join(scopes, " "))
-}
-
-// isStandardScope reports whether s has the same meaning with all authorities, and
-// cannot be a secret.
-func isStandardScope(s string) bool {
-	return s == "openid" || s == "profile" || s == "email" || s == "offline_access"
 }
 
 // isScope reports whether s is a word, or a word at one of the services that name
@@ -102,9 +96,10 @@ func (a *Authority) shownGrant(grant string) string {
 	return a.shownWord(grant)
 }
 
-// shownWord returns a value that should be a word, or the digit 1, as MSAL sends.
+// shownWord returns a value that should be a word, or the digit 1, as MSAL sends,
+// or the method of RFC 7636.
 func (a *Authority) shownWord(value string) string {
-	if value != "1" && (a.holdsSecret(value) || !isWord(value)) {
+	if value != "1" && value != "S256" && (a.holdsSecret(value) || !isWord(value)) {
 		return shownLength(value)
 	}
 	return value
@@ -127,7 +122,7 @@ func (a *Authority) shownPath(path string) string {
 		switch segment {
 		case "", "token", "introspect", "revoke", "authorize", "auth", "o", "oauth2", "v1", "v2", "v2.0", "tokeninfo", "userinfo",
 			"devicecode", "device", "code", "common", "organizations", "consumers", "discovery", "instance",
-			".well-known", "openid-configuration", "oauth-authorization-server", a.opts.Tenant:
+			".well-known", "openid-configuration", "oauth-authorization-server", "jwks", "v3", "certs", "keys", a.opts.Tenant:
 		default:
 			segments[i] = redacted(len(segment))
 		}
@@ -149,9 +144,10 @@ func (a *Authority) shownForm(form url.Values) map[string]string {
 			fields[name] = a.shownClient(values[0])
 		case "scope":
 			fields[name] = a.shownScope(values[0])
-		case "client_info", "token_type_hint":
+		case "client_info", "token_type_hint", "response_type", "response_mode", "prompt", "access_type", "code_challenge_method":
 			fields[name] = a.shownWord(values[0])
 		case "client_secret", "redirect_uri", "refresh_token", "token", "access_token", "id_token", "code", "code_verifier", "device_code",
+			"code_challenge", "nonce", "login_hint",
 			"username", "password", "assertion", "client_assertion", "client_assertion_type", "claims", "state",
 			"audience", "resource", "subject_token", "subject_token_type", "requested_token_type", "requested_token_use":
 			fields[name] = redacted(len(values[0]))
@@ -193,8 +189,8 @@ func (a *Authority) shownHost(host string) string {
 	return clip(host)
 }
 
-// holdsSecret reports whether a token, or the secret of a client, is anywhere in a
-// value.
+// holdsSecret reports whether a token, a code, or the secret of a client or a user
+// is anywhere in a value.
 func (a *Authority) holdsSecret(value string) bool {
 	if value == "" {
 		return false
@@ -209,9 +205,16 @@ func (a *Authority) holdsSecret(value string) bool {
 			return true
 		}
 	}
-	for _, secret := range a.opts.Clients {
-		if secret != "" && strings.Contains(value, secret) {
+	for code := range a.codes.values {
+		if strings.Contains(value, code) {
 			return true
+		}
+	}
+	for _, secrets := range []map[string]string{a.opts.Clients, a.opts.Users} {
+		for _, secret := range secrets {
+			if secret != "" && strings.Contains(value, secret) {
+				return true
+			}
 		}
 	}
 	return false

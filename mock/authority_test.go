@@ -239,7 +239,7 @@ func TestHijackingClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	var fields map[string]string
+	var fields map[string]any
 	if err := json.NewDecoder(resp.Body).Decode(&fields); err != nil || fields["issuer"] != "https://login.microsoftonline.com/contoso/v2.0" ||
 		fields["token_endpoint"] != "https://login.microsoftonline.com/contoso/oauth2/v2.0/token" {
 		t.Errorf("%v, %v", fields, err)
@@ -269,4 +269,15 @@ func TestTokenForms(t *testing.T) {
 			t.Errorf("%v, length %d: %q", test.dialect, test.length, value)
 		}
 	}
+}
+
+// decoded returns the fields of a response in JSON.
+func decoded(t *testing.T, resp *http.Response) map[string]any {
+	t.Helper()
+	defer resp.Body.Close()
+	var fields map[string]any
+	if err := json.NewDecoder(resp.Body).Decode(&fields); err != nil {
+		t.Fatal(err)
+	}
+	return fields
 }

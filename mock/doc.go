@@ -224,8 +224,9 @@
 // 6531 (SMTPUTF8), RFC 6533 (addresses in DSN outside ASCII), RFC 8689
 // (REQUIRETLS) and RFC 9422 (LIMITS); content is text as RFC 2045 defines it.
 // Certificates are named as in RFC 9525. The authority goes by RFC 6749, RFC 7009,
-// RFC 7662 and RFC 8414, over HTTP by RFC 9110; refresh tokens rotate as in
-// RFC 9700.
+// RFC 7636 (PKCE), RFC 7662, RFC 8252 (native applications), RFC 8414, RFC 9207
+// (issuer in the answer) and OpenID Connect, signed as
+// in RFC 7518 by keys as in RFC 7517, over HTTP by RFC 9110; refresh tokens rotate as in RFC 9700.
 //
 // # Bounds
 //
