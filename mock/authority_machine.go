@@ -17,6 +17,15 @@ type Machine struct {
 
 	// Project is its project at Google. Zero means "mock-project".
 	Project string
+
+	// Identity is the client ID of the managed identity that Microsoft's metadata
+	// server gives tokens for where none is named, the system-assigned. Zero means
+	// that there is none.
+	Identity string
+
+	// UserIdentities are those that are given tokens by their names: client IDs,
+	// object IDs or resource IDs. Zero means none.
+	UserIdentities []string
 }
 
 // MetadataHost returns the host and port of the metadata servers, as in the
@@ -41,7 +50,7 @@ func plainRoutes(next http.Handler) http.Handler {
 }
 
 func isMachinePath(path string) bool {
-	return path == "/" || strings.HasPrefix(path, "/computeMetadata/")
+	return path == "/" || path == "/msi/token" || strings.HasPrefix(path, "/computeMetadata/") || strings.HasPrefix(path, "/metadata/")
 }
 
 // machineToken returns a token of a machine. A metadata server has the same for
@@ -52,7 +61,6 @@ func (a *Authority) machineToken(r *http.Request, key string, t accessToken) (st
 			return value, t
 		}
 	}
-	t.machine = true
 	value, issued := a.issue(t, a.lifetime(r))
 	a.machines.put(key, value)
 	return value, issued
@@ -84,7 +92,7 @@ func (a *Authority) computeMetadata(w http.ResponseWriter, r *http.Request) {
 	case isAccount && what == "scopes":
 		plainText(w, http.StatusOK, cloudScopes()[0]+"\n")
 	case isAccount && what == "token":
-		value, t := a.machineToken(r, account, accessToken{user: account, client: account, scopes: cloudScopes()[:1]})
+		value, t := a.machineToken(r, account, accessToken{user: account, client: account, scopes: cloudScopes()[:1], machine: true})
 		answer(w, http.StatusOK, faultOf(r).replace(map[string]any{
 			"access_token": value, "expires_in": int(time.Until(t.expiry) / time.Second), "token_type": "Bearer",
 		}))
