@@ -69,8 +69,8 @@ func (a *Authority) authenticate(r *http.Request) (id string, refusal *oauthErro
 			return "", refusal
 		}
 	}
-	if c.id == "" {
-		return "", &oauthError{http.StatusBadRequest, "invalid_request", 900144, "The parameter client_id is missing."}
+	if c.id == "" || len(c.id) > maxField {
+		return "", &oauthError{http.StatusBadRequest, "invalid_request", 900144, "The parameter client_id is missing, or too long."}
 	}
 	if a.opts.Clients == nil {
 		return c.id, nil

@@ -92,6 +92,8 @@ func (a *Authority) startDevice(r *http.Request) (map[string]any, *oauthError) {
 		auth.scopes = []string{a.opts.Scope}
 	case len(auth.scopes) == 0:
 		return nil, &oauthError{http.StatusBadRequest, "invalid_request", 900144, "The parameter scope is missing."}
+	case len(r.PostForm.Get("scope")) > maxScope:
+		return nil, tooManyScopes()
 	case auth.manner == GoogleOAuth && slices.ContainsFunc(auth.scopes, isNotForDevices):
 		return nil, &oauthError{http.StatusBadRequest, "invalid_scope", 0, "Invalid device flow scope."}
 	case auth.manner == MicrosoftOAuth && resources(auth.scopes) > 1:

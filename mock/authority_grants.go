@@ -108,7 +108,7 @@ func (a *Authority) clientCredentials(r *http.Request, client string, microsoft 
 	if microsoft {
 		// MSAL asks for the scopes of OpenID Connect too, which count for nothing.
 		asked := slices.DeleteFunc(strings.Fields(r.PostFormValue("scope")), isOpenID)
-		if len(asked) != 1 || !strings.HasSuffix(asked[0], "/.default") {
+		if len(asked) != 1 || len(asked[0]) > maxScope || !strings.HasSuffix(asked[0], "/.default") {
 			return nil, &oauthError{http.StatusBadRequest, "invalid_scope", 1002012, "The scope of client credentials must end in /.default."}
 		}
 		scopes = a.ofApplication(asked[0])

@@ -53,17 +53,19 @@ func isMachinePath(path string) bool {
 	return path == "/" || path == "/msi/token" || strings.HasPrefix(path, "/computeMetadata/") || strings.HasPrefix(path, "/metadata/")
 }
 
-// machineToken returns a token of a machine. A metadata server has the same for
-// all who ask, till five minutes before its end.
-func (a *Authority) machineToken(r *http.Request, key string, t accessToken) (string, *accessToken) {
+// machineToken returns a token of a machine, and what it is at the moment. A
+// metadata server has the same for all who ask, till five minutes before its end.
+func (a *Authority) machineToken(r *http.Request, key string, t accessToken) (string, accessToken) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if value := a.machines.get(key); value != "" {
 		if t := a.tokens[value]; t != nil && time.Until(t.expiry) > 5*time.Minute {
-			return value, t
+			return value, *t
 		}
 	}
 	value, issued := a.issue(t, a.lifetime(r))
 	a.machines.put(key, value)
-	return value, issued
+	return value, *issued
 }
 
 // computeMetadata is Google's metadata server. It answers nobody who does not
@@ -71,10 +73,7 @@ func (a *Authority) machineToken(r *http.Request, key string, t accessToken) (st
 func (a *Authority) computeMetadata(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Metadata-Flavor", "Google")
 	w.Header().Set("Server", "Metadata Server for VM")
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	account := a.opts.Machine.ServiceAccount
-	name, what := r.PathValue("account"), r.PathValue("what")
+	account, name, what := a.opts.Machine.ServiceAccount, r.PathValue("account"), r.PathValue("what")
 	isAccount := account != "" && (name == "default" || name == account)
 	switch path := strings.TrimPrefix(r.URL.Path, "/computeMetadata/v1/"); {
 	case r.Header.Get("X-Forwarded-For") != "":

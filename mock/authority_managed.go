@@ -26,15 +26,13 @@ func (a *Authority) instanceMetadata(w http.ResponseWriter, r *http.Request) {
 	refuse := func(text string) {
 		answer(w, http.StatusBadRequest, map[string]any{"error": "invalid_request", "error_description": text})
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	identity, found := a.identity(query, "client_id", "object_id", "msi_res_id")
 	switch {
 	case r.Header.Get("Metadata") != "true":
 		refuse("Required metadata header not specified")
 	case !isVersion(query, "2018-02-01"):
 		refuse("Required query variable 'api-version' is missing or too old")
-	case query.Get("resource") == "":
+	case query.Get("resource") == "" || len(query.Get("resource")) > maxField:
 		refuse("Required query variable 'resource' is missing")
 	case !found:
 		refuse("Identity not found")
@@ -49,15 +47,13 @@ func (a *Authority) appService(w http.ResponseWriter, r *http.Request) {
 	refuse := func(status int, text string) {
 		answer(w, status, map[string]any{"statusCode": status, "message": text})
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	identity, found := a.identity(query, "client_id", "principal_id", "object_id", "mi_res_id")
 	switch {
 	case !matches(r.Header.Get("X-IDENTITY-HEADER"), a.identityHeader):
 		refuse(http.StatusUnauthorized, "The X-IDENTITY-HEADER is missing or wrong.")
 	case !isVersion(query, "2019-08-01"):
 		refuse(http.StatusBadRequest, "The api-version is missing or too old.")
-	case query.Get("resource") == "":
+	case query.Get("resource") == "" || len(query.Get("resource")) > maxField:
 		refuse(http.StatusBadRequest, "The resource is missing.")
 	case !found:
 		refuse(http.StatusBadRequest, "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.")

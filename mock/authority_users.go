@@ -45,6 +45,8 @@ func (a *Authority) enterDirectly(r *http.Request, client, user string, microsof
 	auth := &authorization{manner: routeDialect(r), client: client, user: user, offline: true}
 	auth.scopes = a.expanded(strings.Fields(r.PostForm.Get("scope")))
 	switch {
+	case len(r.PostForm.Get("scope")) > maxScope:
+		return nil, tooManyScopes()
 	case len(auth.resourceScopes()) == 0 && !microsoft:
 		auth.scopes = append(auth.scopes, a.opts.Scope)
 	case len(auth.resourceScopes()) == 0:
