@@ -2,9 +2,11 @@ package mock
 
 import (
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -19,82 +21,38 @@ import (
 	"github.com/seed-55a66e92/postern/sasl"
 )
 
-// AuthorityOptions says how an [Authority] behaves. The zero value is an
-// authority on 127.0.0.1 that lets any client do what it knows the secrets for.
-type AuthorityOptions struct {
-	// Dialect is whose manners it has. Zero means [GenericOAuth]: nobody's.
-	Dialect Dialect
-
-	// Network is where it listens. Zero means [Loopback].
-	Network Network
-
-	// Listen is the address and port of an authority on [Loopback], as of a server
-	// in Options. Zero means 127.0.0.1 and a port that is free.
-	Listen string
-
-	// Clients maps client identifiers to secrets; one with an empty secret is
-	// public. Nil means that every client is welcome, with any secret. A client
-	// sends them as parameters, or by Basic and then form-encoded, as RFC 6749,
-	// Section 2.3.1 has it and golang.org/x/oauth2 does: what comes by Basic is
-	// always decoded, and a secret with a "+" or a "%" that was not encoded is
-	// refused.
-	Clients map[string]string
-
-	// Tenant is the one tenant of the Microsoft routes, besides "common",
-	// "organizations" and "consumers". Zero means "contoso".
-	Tenant string
-
-	// Scope is what a token needs for SMTP and what grants have by default. Zero
-	// means what Dialect asks for.
-	Scope string
-
-	// TTL is how long access tokens live. Zero means one hour.
-	TTL time.Duration
-
-	// TokenLength is the length of access tokens, in octets. Zero means 60, or
-	// with MicrosoftOAuth the length of a JWT with its claims. That is too long for
-	// an initial response on a line of 512 octets (RFC 5321, Section 4.5.3.1.4), so
-	// a client that sends one nevertheless, as net/smtp does, is told 500 5.5.6;
-	// with 200 it gets by.
-	TokenLength int
-
-	// RotateRefresh makes refresh tokens good for one use, which brings the next.
-	// If one is used twice, the whole family ends: the refresh token that is good,
-	// and all access tokens of that consent (RFC 9700, Section 4.14.2). Zero means
-	// that refresh tokens stay.
-	RotateRefresh bool
-
-	// Faults are what goes wrong with requests. Zero means nothing; more can be
-	// added by Inject.
-	Faults []AuthorityFault
-
-	// Names are further names that its certificate is good for, as of a server in
-	// Options. Zero means none.
-	Names []string
-}
-
 // An Authority is an OAuth 2.0 authorization server (RFC 6749) with the routes
 // of Google and of Microsoft. As a [TokenChecker] it lets a [Server] check the
 // tokens that it issued. It is safe for concurrent use.
 //
 // Its routes are
 //
-//	POST /token
+//	GET  /authorize, /o/oauth2/auth, /o/oauth2/v2/auth, /{tenant}/oauth2/v2.0/authorize
+//	POST /device_authorization, /device/code, /{tenant}/oauth2/v2.0/devicecode (RFC 8628)
+//	POST /token, /{tenant}/oauth2/v2.0/token
 //	POST /introspect (RFC 7662)
 //	POST /revoke (RFC 7009)
 //	GET  /.well-known/openid-configuration
 //	GET  /.well-known/oauth-authorization-server (RFC 8414)
-//	POST /{tenant}/oauth2/v2.0/token
 //	GET  /{tenant}/v2.0/.well-known/openid-configuration
-//	GET  /common/discovery/instance
+//	GET  /jwks, /oauth2/v3/certs, /{tenant}/discovery/v2.0/keys
+//	GET  /common/discovery/instance, /common/UserRealm/{user}
+//	POST /v1/projects/-/serviceAccounts/{account}:signJwt, :generateAccessToken
+//	POST /v1/token (RFC 8693)
+//	GET  /computeMetadata/v1/..., /metadata/identity/oauth2/token, /msi/token
 //
-// and its grants are refresh_token and, but for Google's route with GoogleOAuth,
-// client_credentials. It remembers the latest 10,000 access tokens and logs the
+// and its grants are authorization_code (with PKCE, RFC 7636), refresh_token,
+// device_code and, but for Google's route with GoogleOAuth, client_credentials and
+// password; at /token, too, jwt-bearer of a [ServiceAccount], and at Microsoft's
+// route jwt-bearer on behalf of a user. A client authenticates by a secret or, with
+// a certificate, by an assertion (RFC 7523). The authority remembers the latest 10,000 access tokens and logs the
 // latest 10,000 requests. A refresh token is good for the client that first uses
 // it, and for no other.
 type Authority struct {
 	listener listener
+	plain    listener // of the metadata servers, without TLS
 	server   *http.Server
+	metadata *http.Server
 	serving  sync.WaitGroup
 	*vault
 }
@@ -112,6 +70,19 @@ type vault struct {
 	grants   map[string]*grant // by refresh token, used ones included
 	faults   []*activeFault
 	requests []AuthorityRequest
+
+	entered        []*grant                       // those that clients brought about, the oldest first
+	codes          *kept[*code]                   // authorization codes
+	consents       *kept[bool]                    // which clients users have consented to
+	standing       *Consent                       // of users with browsers of their own, nil for none
+	tickets        map[string]Consent             // of users whom Authorize plays
+	browser        *http.Client                   // theirs
+	keysOf         map[string][]*rsa.PublicKey    // of service accounts
+	devices        *kept[*device]                 // by device code
+	certificates   map[string][]*x509.Certificate // of clients
+	assertions     *kept[bool]                    // which clients have used
+	identityHeader string                         // secret of the App Service
+	machines       *kept[string]                  // the token of a machine, by identity
 }
 
 // An accessToken is one that was issued. An empty user stands for any: it was
@@ -124,6 +95,7 @@ type accessToken struct {
 	issued  time.Time
 	expiry  time.Time
 	revoked bool
+	machine bool // of no person, and so without a mailbox
 }
 
 // A grant is what a user has consented to.
@@ -131,6 +103,7 @@ type grant struct {
 	user    string
 	client  string // the first that used it, "" until then
 	scopes  []string
+	openID  []string // scopes of OpenID Connect, nil if no client has asked
 	current string   // the refresh token that is good
 	used    []string // those before it, the oldest first
 	revoked bool
@@ -150,8 +123,13 @@ func StartAuthority(t TB, o AuthorityOptions) *Authority {
 // NewAuthority returns a running authority. Its caller closes it.
 func NewAuthority(o AuthorityOptions) (*Authority, error) {
 	o.Clients, o.Names = maps.Clone(o.Clients), slices.Clone(o.Names)
+	o.Users, o.Redirects = maps.Clone(o.Users), slices.Clone(o.Redirects)
+	o.ServiceAccounts, o.Federated = slices.Clone(o.ServiceAccounts), maps.Clone(o.Federated)
 	if o.Tenant == "" {
 		o.Tenant = "contoso"
+	}
+	if o.DeviceInterval == 0 {
+		o.DeviceInterval = 5 * time.Second
 	}
 	if o.Scope == "" {
 		o.Scope = o.Dialect.scope()
@@ -173,24 +151,44 @@ func NewAuthority(o AuthorityOptions) (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Authority{
-		listener: l,
-		vault:    &vault{opts: o, tokens: make(map[string]*accessToken), grants: make(map[string]*grant)},
+	plain, err := listenPlain(o)
+	if err != nil {
+		l.Close()
+		return nil, err
 	}
+	a := &Authority{listener: l, plain: plain, vault: newVault(o)}
 	if err := a.Inject(o.Faults...); err != nil {
 		l.Close()
+		plain.Close()
 		return nil, fmt.Errorf("%w, in AuthorityOptions.Faults", err)
 	}
-	a.server = &http.Server{
-		Handler:           a.routes(),
-		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
+	routes := a.routes()
+	a.server = a.newServer(a.logged(a.faulty(routes)))
+	a.server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	a.metadata = a.newServer(a.logged(a.faulty(plainRoutes(routes))))
+	a.serving.Go(func() { _ = a.server.ServeTLS(l, "", "") }) // its error is that it was closed
+	a.serving.Go(func() { _ = a.metadata.Serve(plain) })
+	return a, nil
+}
+
+func (a *Authority) newServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
 		ReadHeaderTimeout: time.Minute,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          log.New(io.Discard, "", 0), // a client that breaks off is no news
 		ConnState:         a.connState,
 	}
-	a.serving.Go(func() { _ = a.server.ServeTLS(l, "", "") }) // its error is that it was closed
-	return a, nil
+}
+
+func newVault(o AuthorityOptions) *vault {
+	return &vault{
+		opts: o, tokens: make(map[string]*accessToken), grants: make(map[string]*grant),
+		codes: newKept[*code](maxBegun), consents: newKept[bool](maxTokens), tickets: make(map[string]Consent),
+		keysOf: make(map[string][]*rsa.PublicKey), machines: newKept[string](maxBegun),
+		devices: newKept[*device](maxBegun), certificates: make(map[string][]*x509.Certificate), assertions: newKept[bool](maxTokens),
+		identityHeader: random(32),
+	}
 }
 
 // authorityHost is the name of the authority in its certificate and in memory.
@@ -216,7 +214,7 @@ func (a *Authority) Close() error {
 	for _, c := range clients {
 		c.CloseIdleConnections()
 	}
-	err := a.server.Close()
+	err := errors.Join(a.server.Close(), a.metadata.Close())
 	a.serving.Wait()
 	return err
 }
@@ -224,6 +222,17 @@ func (a *Authority) Close() error {
 // URL returns the root of the authority, without a slash at its end.
 func (a *Authority) URL() string {
 	return "https://" + strings.TrimSuffix(a.listener.Addr().String(), ":443")
+}
+
+// AuthorizationURL returns the authorization endpoint of Dialect, without a query.
+func (a *Authority) AuthorizationURL() string {
+	switch a.opts.Dialect {
+	case MicrosoftOAuth:
+		return a.URL() + "/" + a.opts.Tenant + "/oauth2/v2.0/authorize"
+	case GoogleOAuth:
+		return a.URL() + "/o/oauth2/v2/auth"
+	}
+	return a.URL() + "/authorize"
 }
 
 // TokenURL returns the token endpoint: Microsoft's with MicrosoftOAuth, else

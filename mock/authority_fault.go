@@ -40,11 +40,19 @@ type AuthorityFault struct {
 	Status int
 
 	// Error is the error code of OAuth (RFC 6749, Section 5.2), such as
-	// "invalid_grant". Zero means, if there is a Status, "server_error".
+	// "invalid_grant". Zero means, if there is a Status, "server_error". The
+	// authorization endpoint sends an Error without Status back to the client, by
+	// the browser. Google's APIs have it as their status, such as
+	// "PERMISSION_DENIED".
 	Error string
 
 	// Description goes with Error. Zero means that the test has asked for it.
 	Description string
+
+	// AADSTS is the number that a refusal by a route of Microsoft's has, such as
+	// 53003: it is in error_codes, and error_description begins with it. Zero means
+	// none.
+	AADSTS int
 
 	// RetryAfter is when to try again, rounded up to seconds. Zero means that
 	// nothing is said about it.
@@ -58,17 +66,18 @@ type AuthorityFault struct {
 	// AuthorityOptions.
 	TTL time.Duration
 
-	// Fields replaces fields of a good answer; nil leaves a field out. So
+	// Fields replaces fields of an answer in JSON; nil leaves a field out. So
 	// {"expires_in": "3599"} is a string, {"expires_in": nil} says nothing of
-	// expiry, and {"refresh_in": 60} adds a hint. The token itself lives as long
-	// as TTL says.
+	// expiry, {"refresh_in": 60} adds a hint, and with Error
+	// {"suberror": "consent_required"} says more of a refusal. The token itself
+	// lives as long as TTL says.
 	Fields map[string]any
 }
 
 // check returns what is wrong with a fault.
 func (f *AuthorityFault) check() error {
 	switch {
-	case f.Times < 0 || f.Delay < 0 || f.RetryAfter < 0 || f.TTL < 0:
+	case f.Times < 0 || f.Delay < 0 || f.RetryAfter < 0 || f.TTL < 0 || f.AADSTS < 0:
 		return errors.New("a number below zero")
 	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
 		return fmt.Errorf("status %d is none of an answer; write 200 to 599", f.Status)
@@ -95,7 +104,11 @@ func (f *AuthorityFault) fits(r *http.Request) bool {
 }
 
 func isTokenPath(path string) bool {
-	return path == "/token" || strings.HasSuffix(path, "/oauth2/v2.0/token")
+	return path == "/token" || path == "/v1/token" || strings.HasSuffix(path, "/oauth2/v2.0/token")
+}
+
+func isAuthorizePath(path string) bool {
+	return strings.HasPrefix(path, "/o/oauth2/") || path == "/authorize" || strings.HasSuffix(path, "/oauth2/v2.0/authorize")
 }
 
 // Inject lets faults happen from now on, behind those that there are.
@@ -206,7 +219,7 @@ func (a *Authority) faulty(next http.Handler) http.Handler {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			w.WriteHeader(orStatus(f.Status, http.StatusOK))
 			_, _ = w.Write([]byte("<!DOCTYPE html><html><head><title>Sign in</title></head><body><h1>Welcome</h1></body></html>\n"))
-		case f.refuses():
+		case f.refuses() && (f.Status != 0 || !isAuthorizePath(r.URL.Path)):
 			a.refuseBy(f)(w, r)
 		default:
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), faultKey{}, f)))
@@ -216,7 +229,7 @@ func (a *Authority) faulty(next http.Handler) http.Handler {
 
 // refuseBy answers with the error of a fault, as the route that was asked does.
 func (a *Authority) refuseBy(f *AuthorityFault) http.HandlerFunc {
-	e := &oauthError{orStatus(f.Status, http.StatusBadRequest), f.Error, 0, f.Description}
+	e := &oauthError{orStatus(f.Status, http.StatusBadRequest), f.Error, f.AADSTS, f.Description}
 	if e.code == "" {
 		e.code = "server_error"
 	}
@@ -224,12 +237,26 @@ func (a *Authority) refuseBy(f *AuthorityFault) http.HandlerFunc {
 		e.text = "as the test asked"
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.URL.Path, "/v2.0/") {
-			a.microsoftError(w, e)
-			return
+		fields := standardFields(e)
+		switch {
+		case strings.Contains(r.URL.Path, "/v2.0/"):
+			fields = microsoftFields(e)
+		case strings.HasPrefix(r.URL.Path, "/v1/projects/"):
+			fields = (&apiError{e.status, e.code, e.text, ""}).fields()
 		}
-		a.standardError(w, e)
+		answer(w, e.status, f.replace(fields))
 	}
+}
+
+// replace returns the fields of an answer as the fault has them.
+func (f AuthorityFault) replace(fields map[string]any) map[string]any {
+	for name, value := range f.Fields {
+		fields[name] = value
+		if value == nil {
+			delete(fields, name)
+		}
+	}
+	return fields
 }
 
 func orStatus(status, otherwise int) int {

@@ -1,7 +1,6 @@
 package mock
 
 import (
-	"encoding/base64"
 	"net/http"
 	"slices"
 	"strings"
@@ -19,13 +18,7 @@ func (a *Authority) token(refuse func(http.ResponseWriter, *oauthError)) http.Ha
 			refuse(w, refusal)
 			return
 		}
-		for name, value := range faultOf(r).Fields {
-			fields[name] = value
-			if value == nil {
-				delete(fields, name)
-			}
-		}
-		answer(w, http.StatusOK, fields)
+		answer(w, http.StatusOK, faultOf(r).replace(fields))
 	}
 }
 
@@ -34,16 +27,27 @@ func (a *Authority) exchange(r *http.Request) (map[string]any, *oauthError) {
 	if refusal := repeated(r.PostForm); refusal != nil {
 		return nil, refusal
 	}
+	microsoft := r.PathValue("tenant") != ""
+	if r.PostForm.Get("grant_type") == jwtBearer && !microsoft {
+		return a.serviceToken(r)
+	}
 	client, refusal := a.authenticate(r)
 	if refusal != nil {
 		return nil, refusal
 	}
-	microsoft := r.PathValue("tenant") != ""
 	switch grantType := r.PostFormValue("grant_type"); {
 	case grantType == "refresh_token":
 		return a.refresh(r, client, microsoft)
+	case grantType == "authorization_code":
+		return a.redeem(r, client, microsoft)
+	case grantType == deviceGrant, grantType == "device_code" && microsoft:
+		return a.deviceToken(r, client, microsoft)
 	case grantType == "client_credentials" && (microsoft || a.opts.Dialect != GoogleOAuth):
 		return a.clientCredentials(r, client, microsoft)
+	case grantType == "password" && (microsoft || a.opts.Dialect != GoogleOAuth):
+		return a.password(r, client, microsoft)
+	case grantType == jwtBearer: // of Microsoft's route: the others have had theirs
+		return a.onBehalfOf(r, client)
 	case grantType == "":
 		return nil, &oauthError{http.StatusBadRequest, "invalid_request", 900144, "The parameter grant_type is missing."}
 	}
@@ -80,25 +84,36 @@ func (a *Authority) refresh(r *http.Request, client string, microsoft bool) (map
 	if a.opts.RotateRefresh || microsoft {
 		fields["refresh_token"] = g.current
 	}
+	if microsoft || slices.Contains(g.openID, "openid") {
+		fields["id_token"] = a.idToken(r, g, "")
+	}
 	if microsoft {
-		fields["id_token"] = a.idToken(g.user, client)
-		fields["client_info"] = segment(map[string]any{"uid": g.user, "utid": a.opts.Tenant})
+		fields["client_info"] = a.clientInfo(g.user)
 	}
 	return fields, nil
+}
+
+// clientInfo is where MSAL finds to which account tokens belong.
+func (a *Authority) clientInfo(user string) string {
+	return segment(map[string]any{"uid": user, "utid": a.opts.Tenant})
 }
 
 // clientCredentials is the grant of RFC 6749, Section 4.4. Its token is good for
 // any user.
 func (a *Authority) clientCredentials(r *http.Request, client string, microsoft bool) (map[string]any, *oauthError) {
-	if a.opts.Clients != nil && a.opts.Clients[client] == "" {
+	if a.isPublic(r, client) {
 		return nil, &oauthError{http.StatusUnauthorized, "unauthorized_client", 7000218, "A public client has nothing of its own."}
 	}
-	isDefault := func(scope string) bool { return strings.HasSuffix(scope, "/.default") }
-	// MSAL asks for the scopes of OpenID Connect too, which count for nothing.
-	if microsoft && !slices.ContainsFunc(strings.Fields(r.PostFormValue("scope")), isDefault) {
-		return nil, &oauthError{http.StatusBadRequest, "invalid_scope", 1002012, "The scope of client credentials must end in /.default."}
+	scopes := []string{a.opts.Scope}
+	if microsoft {
+		// MSAL asks for the scopes of OpenID Connect too, which count for nothing.
+		asked := slices.DeleteFunc(strings.Fields(r.PostFormValue("scope")), isOpenID)
+		if len(asked) != 1 || len(asked[0]) > maxScope || !strings.HasSuffix(asked[0], "/.default") {
+			return nil, &oauthError{http.StatusBadRequest, "invalid_scope", 1002012, "The scope of client credentials must end in /.default."}
+		}
+		scopes = a.ofApplication(asked[0])
 	}
-	fields := a.success(accessToken{client: client, scopes: []string{a.opts.Scope}}, a.lifetime(r))
+	fields := a.success(accessToken{client: client, scopes: scopes}, a.lifetime(r))
 	if microsoft {
 		delete(fields, "scope")
 	}
@@ -114,7 +129,7 @@ func (a *Authority) success(t accessToken, ttl time.Duration) map[string]any {
 		"access_token": value,
 		"token_type":   "Bearer",
 		"expires_in":   seconds,
-		"scope":        strings.Join(t.scopes, " "),
+		"scope":        joined(t.scopes),
 	}
 }
 
@@ -124,9 +139,11 @@ func narrow(granted []string, asked string) ([]string, *oauthError) {
 	var scopes []string
 	for _, scope := range strings.Fields(asked) {
 		switch {
-		case slices.Contains([]string{"openid", "profile", "email", "offline_access"}, scope):
+		case isOpenID(scope):
 		case slices.Contains(granted, scope):
 			scopes = append(scopes, scope)
+		case hasResource(granted, scope):
+			scopes = append(scopes, granted...)
 		default:
 			return nil, &oauthError{http.StatusBadRequest, "invalid_scope", 70011, "The scope was not granted."}
 		}
@@ -137,12 +154,11 @@ func narrow(granted []string, asked string) ([]string, *oauthError) {
 	return slices.Clone(scopes), nil
 }
 
-// idToken returns an OpenID Connect ID token without a signature worth the name.
-func (a *Authority) idToken(user, client string) string {
-	signature := base64.RawURLEncoding.EncodeToString([]byte("mock"))
-	return segment(map[string]any{"typ": "JWT", "alg": "RS256"}) + "." + segment(map[string]any{
-		"aud": client, "iss": a.URL() + "/" + a.opts.Tenant + "/v2.0",
-		"oid": user, "sub": user, "tid": a.opts.Tenant, "preferred_username": user,
-		"exp": time.Now().Add(a.opts.TTL).Unix(),
-	}) + "." + signature
+// hasResource reports whether a scope is ".default" of a resource, of which some
+// have been granted.
+func hasResource(granted []string, scope string) bool {
+	resource, isDefault := strings.CutSuffix(scope, ".default")
+	return isDefault && slices.ContainsFunc(granted, func(g string) bool { return strings.HasPrefix(g, resource) })
 }
+
+func joined(scopes []string) string { return strings.Join(scopes, " ") }

@@ -3,6 +3,7 @@ package mock
 import (
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 )
@@ -35,7 +36,7 @@ type AuthorityRequest struct {
 	Grant    string            // grant_type
 	ClientID string            // as a parameter or as user of Basic
 	Scope    string            // as asked for
-	Form     map[string]string // first values, by names that OAuth knows; the others are one, "<unknown>"
+	Form     map[string]string // first values, by names that OAuth knows; the others are one, "<unknown>"; of the authorization endpoint and of metadata servers, the query
 	Status   int               // of the response, 0 if there was none
 }
 
@@ -84,7 +85,8 @@ func (w *statusWriter) Write(p []byte) (int, error) {
 
 // log remembers a request. Beyond maxRequests the oldest are forgotten.
 func (a *Authority) log(r *http.Request, status int) {
-	client := r.PostForm.Get("client_id")
+	form := loggedForm(r)
+	client := form.Get("client_id")
 	if c, _ := presented(r); c.basic {
 		client = c.id
 	}
@@ -96,7 +98,16 @@ func (a *Authority) log(r *http.Request, status int) {
 	}
 	a.requests = append(a.requests, AuthorityRequest{
 		Time: time.Now(), Method: shownMethod(r.Method), Host: a.shownHost(r.Host), Path: a.shownPath(r.URL.Path), Status: status,
-		Grant: a.shownGrant(r.PostForm.Get("grant_type")), ClientID: a.shownClient(client), Scope: a.shownScope(r.PostForm.Get("scope")),
-		Form: a.shownForm(r.PostForm),
+		Grant: a.shownGrant(r.PostForm.Get("grant_type")), ClientID: a.shownClient(client), Scope: a.shownScope(form.Get("scope")),
+		Form: a.shownForm(form),
 	})
+}
+
+// loggedForm returns the parameters of a request. Only where they belong into the
+// query is that looked at.
+func loggedForm(r *http.Request) url.Values {
+	if r.Method == http.MethodGet && (isAuthorizePath(r.URL.Path) || isMachinePath(r.URL.Path)) {
+		return r.Form
+	}
+	return r.PostForm
 }

@@ -22,18 +22,38 @@ func (a *Authority) routes() http.Handler {
 		mux.HandleFunc(method+" "+path, handler)
 		mux.HandleFunc(path, otherMethod(method))
 	}
+	route("GET", "/authorize", a.authorize)
+	route("GET", "/o/oauth2/auth", a.authorize)
+	route("GET", "/o/oauth2/v2/auth", a.authorize)
+	route("POST", "/device_authorization", a.deviceAuthorization)
+	route("POST", "/device/code", a.deviceAuthorization)
+	route("GET", "/device", a.devicePage)
 	route("POST", "/token", a.token(a.standardError))
 	route("POST", "/introspect", a.introspect)
 	route("POST", "/revoke", a.revoke)
-	route("GET", "/.well-known/openid-configuration", a.metadata)
-	route("GET", "/.well-known/oauth-authorization-server", a.metadata)
+	route("GET", "/.well-known/openid-configuration", a.discovery)
+	route("GET", "/.well-known/oauth-authorization-server", a.discovery)
 	route("POST", "/{tenant}/oauth2/v2.0/token", a.inTenant(a.token(a.microsoftError)))
 	route("GET", "/{tenant}/v2.0/.well-known/openid-configuration", a.inTenant(a.configuration))
+	route("GET", "/{tenant}/oauth2/v2.0/authorize", a.inTenant(a.authorize))
+	route("POST", "/{tenant}/oauth2/v2.0/devicecode", a.inTenant(a.deviceAuthorization))
 	route("GET", "/common/discovery/instance", a.instance)
+	route("GET", "/common/UserRealm/{user}", a.userRealm)
+	route("GET", "/metadata/identity/oauth2/token", a.instanceMetadata)
+	route("GET", "/msi/token", a.appService)
+	route("POST", "/v1/projects/-/serviceAccounts/{call}", a.credentialsAPI)
+	route("POST", "/v1/token", a.securityTokens)
+	for _, path := range []string{"instance/service-accounts/{account}/{what}", "project/{what}", "universe/{what}"} {
+		route("GET", "/computeMetadata/v1/"+path, a.computeMetadata)
+	}
+	route("GET", "/{$}", a.machineRoot)
+	route("GET", "/jwks", a.keys)
+	route("GET", "/oauth2/v3/certs", a.keys)
+	route("GET", "/{tenant}/discovery/v2.0/keys", a.inTenant(a.keys))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusNotFound, map[string]any{"error": "not_found"})
 	})
-	return a.logged(a.faulty(mux))
+	return mux
 }
 
 // otherMethod refuses the methods that a route does not have (RFC 9110, Section
@@ -79,27 +99,6 @@ func (a *Authority) inTenant(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// configuration is the discovery document. It speaks of the host that was asked,
-// so that it holds under a production name too.
-func (a *Authority) configuration(w http.ResponseWriter, r *http.Request) {
-	root := "https://" + r.Host + "/" + r.PathValue("tenant")
-	answer(w, http.StatusOK, map[string]any{
-		"issuer":                 root + "/v2.0",
-		"authorization_endpoint": root + "/oauth2/v2.0/authorize",
-		"token_endpoint":         root + "/oauth2/v2.0/token",
-	})
-}
-
-// instance says that the authority may be trusted with its own host's tokens.
-func (a *Authority) instance(w http.ResponseWriter, r *http.Request) {
-	answer(w, http.StatusOK, map[string]any{
-		"tenant_discovery_endpoint": "https://" + r.Host + "/" + a.opts.Tenant + "/v2.0/.well-known/openid-configuration",
-		"metadata": []map[string]any{{
-			"preferred_network": r.Host, "preferred_cache": r.Host, "aliases": []string{r.Host},
-		}},
-	})
-}
-
 // An oauthError is an error response (RFC 6749, Section 5.2).
 type oauthError struct {
 	status int
@@ -109,10 +108,18 @@ type oauthError struct {
 }
 
 func (a *Authority) standardError(w http.ResponseWriter, e *oauthError) {
-	answer(w, e.status, map[string]any{"error": e.code, "error_description": e.text})
+	answer(w, e.status, standardFields(e))
+}
+
+func standardFields(e *oauthError) map[string]any {
+	return map[string]any{"error": e.code, "error_description": e.text}
 }
 
 func (a *Authority) microsoftError(w http.ResponseWriter, e *oauthError) {
+	answer(w, e.status, microsoftFields(e))
+}
+
+func microsoftFields(e *oauthError) map[string]any {
 	trace, correlation, now := uuid(), uuid(), time.Now().UTC()
 	stamp := now.Format("2006-01-02 15:04:05Z")
 	fields := map[string]any{
@@ -130,7 +137,7 @@ func (a *Authority) microsoftError(w http.ResponseWriter, e *oauthError) {
 		delete(fields, "error_codes")
 		delete(fields, "error_uri")
 	}
-	answer(w, e.status, fields)
+	return fields
 }
 
 func uuid() string {
@@ -142,7 +149,7 @@ func uuid() string {
 func answer(w http.ResponseWriter, status int, fields map[string]any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	uncached(w)
-	if status == http.StatusUnauthorized { // RFC 6749, Section 5.2; RFC 9110, Section 15.5.2
+	if status == http.StatusUnauthorized && w.Header().Get("WWW-Authenticate") == "" { // RFC 6749, Section 5.2; RFC 9110, Section 15.5.2
 		w.Header().Set("WWW-Authenticate", `Basic realm="mock"`)
 	}
 	w.WriteHeader(status)

@@ -64,17 +64,11 @@ func (a *Authority) shownScope(list string) string {
 	}
 	scopes := strings.Split(list, " ")
 	for i, scope := range scopes {
-		if !isStandardScope(scope) && (a.holdsSecret(scope) || !isScope(scope)) {
+		if !isOpenID(scope) && (a.holdsSecret(scope) || !isScope(scope)) {
 			scopes[i] = shownLength(scope)
 		}
 	}
 	return clip(strings.Join(scopes, " "))
-}
-
-// isStandardScope reports whether s has the same meaning with all authorities, and
-// cannot be a secret.
-func isStandardScope(s string) bool {
-	return s == "openid" || s == "profile" || s == "email" || s == "offline_access"
 }
 
 // isScope reports whether s is a word, or a word at one of the services that name
@@ -102,9 +96,10 @@ func (a *Authority) shownGrant(grant string) string {
 	return a.shownWord(grant)
 }
 
-// shownWord returns a value that should be a word, or the digit 1, as MSAL sends.
+// shownWord returns a value that should be a word, or the digit 1, as MSAL sends,
+// or the method of RFC 7636.
 func (a *Authority) shownWord(value string) string {
-	if value != "1" && (a.holdsSecret(value) || !isWord(value)) {
+	if value != "1" && value != "S256" && (a.holdsSecret(value) || !isWord(value)) {
 		return shownLength(value)
 	}
 	return value
@@ -126,13 +121,32 @@ func (a *Authority) shownPath(path string) string {
 	for i, segment := range segments {
 		switch segment {
 		case "", "token", "introspect", "revoke", "authorize", "auth", "o", "oauth2", "v1", "v2", "v2.0", "tokeninfo", "userinfo",
-			"devicecode", "device", "code", "common", "organizations", "consumers", "discovery", "instance",
-			".well-known", "openid-configuration", "oauth-authorization-server", a.opts.Tenant:
+			"devicecode", "device", "code", "common", "organizations", "consumers", "discovery",
+			".well-known", "openid-configuration", "oauth-authorization-server", "jwks", "v3", "certs", "keys", a.opts.Tenant,
+			"computeMetadata", "instance", "service-accounts", "default", "email", "scopes", "project", "project-id",
+			"numeric-project-id", "universe", "universe-domain", "projects", "-", "serviceAccounts",
+			"device_authorization", "UserRealm", "metadata", "identity", "msi":
 		default:
-			segments[i] = redacted(len(segment))
+			segments[i] = a.shownSegment(segment)
 		}
 	}
 	return clip(strings.Join(segments, "/"))
+}
+
+// shownSegment returns a part of a path that is not of all authorities: a service
+// account, and what it is to do.
+func (a *Authority) shownSegment(segment string) string {
+	name, method, called := strings.Cut(segment, ":")
+	if id, _, _ := strings.Cut(name, "@"); len(id) > maxUnknownWord || a.holdsSecret(name) || a.serviceAccount(name) == nil {
+		name = redacted(len(name))
+	}
+	switch {
+	case !called:
+		return name
+	case method == "signJwt" || method == "generateAccessToken":
+		return name + ":" + method
+	}
+	return redacted(len(segment))
 }
 
 // unknownFields is the name under which the log has all parameters that it does not
@@ -149,9 +163,10 @@ func (a *Authority) shownForm(form url.Values) map[string]string {
 			fields[name] = a.shownClient(values[0])
 		case "scope":
 			fields[name] = a.shownScope(values[0])
-		case "client_info", "token_type_hint":
+		case "client_info", "token_type_hint", "response_type", "response_mode", "prompt", "access_type", "code_challenge_method":
 			fields[name] = a.shownWord(values[0])
 		case "client_secret", "redirect_uri", "refresh_token", "token", "access_token", "id_token", "code", "code_verifier", "device_code",
+			"code_challenge", "nonce", "login_hint",
 			"username", "password", "assertion", "client_assertion", "client_assertion_type", "claims", "state",
 			"audience", "resource", "subject_token", "subject_token_type", "requested_token_type", "requested_token_use":
 			fields[name] = redacted(len(values[0]))
@@ -193,8 +208,8 @@ func (a *Authority) shownHost(host string) string {
 	return clip(host)
 }
 
-// holdsSecret reports whether a token, or the secret of a client, is anywhere in a
-// value.
+// holdsSecret reports whether a token, a code, or the secret of a client or a user
+// is anywhere in a value.
 func (a *Authority) holdsSecret(value string) bool {
 	if value == "" {
 		return false
@@ -209,9 +224,21 @@ func (a *Authority) holdsSecret(value string) bool {
 			return true
 		}
 	}
-	for _, secret := range a.opts.Clients {
-		if secret != "" && strings.Contains(value, secret) {
+	for code := range a.codes.values {
+		if strings.Contains(value, code) {
 			return true
+		}
+	}
+	for code := range a.devices.values {
+		if strings.Contains(value, code) {
+			return true
+		}
+	}
+	for _, secrets := range []map[string]string{a.opts.Clients, a.opts.Users} {
+		for _, secret := range secrets {
+			if secret != "" && strings.Contains(value, secret) {
+				return true
+			}
 		}
 	}
 	return false

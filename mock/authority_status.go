@@ -2,7 +2,6 @@ package mock
 
 import (
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -38,13 +37,13 @@ func (a *Authority) introspection(r *http.Request) (map[string]any, *oauthError)
 	if t := a.tokens[value]; t != nil && t.good() {
 		fields := map[string]any{
 			"active": true, "token_type": "Bearer", "iss": issuer,
-			"scope": strings.Join(t.scopes, " "), "exp": t.expiry.Unix(), "iat": t.issued.Unix(),
+			"scope": joined(t.scopes), "exp": t.expiry.Unix(), "iat": t.issued.Unix(),
 		}
 		addNames(fields, t.user, t.client)
 		return fields, nil
 	}
 	if g := a.grants[value]; g != nil && g.current == value && !g.revoked {
-		fields := map[string]any{"active": true, "iss": issuer, "scope": strings.Join(g.scopes, " ")}
+		fields := map[string]any{"active": true, "iss": issuer, "scope": joined(g.scopes)}
 		addNames(fields, g.user, g.client)
 		return fields, nil
 	}
@@ -121,26 +120,6 @@ func (a *Authority) revokeFamily(g *grant) {
 			t.revoked = true
 		}
 	}
-}
-
-// metadata is the discovery document of OpenID Connect and of RFC 8414. It
-// speaks of the host that was asked, so that it holds under any name.
-func (a *Authority) metadata(w http.ResponseWriter, r *http.Request) {
-	root := "https://" + r.Host
-	grants := []string{"refresh_token"}
-	if a.opts.Dialect != GoogleOAuth {
-		grants = append(grants, "client_credentials")
-	}
-	answer(w, http.StatusOK, map[string]any{
-		"issuer":                                root,
-		"token_endpoint":                        root + "/token",
-		"introspection_endpoint":                root + "/introspect",
-		"revocation_endpoint":                   root + "/revoke",
-		"grant_types_supported":                 grants,
-		"response_types_supported":              []string{}, // none: no grant here begins in a browser
-		"scopes_supported":                      []string{a.opts.Scope},
-		"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post", "none"},
-	})
 }
 
 // remember keeps an access token. Beyond maxTokens the oldest are forgotten.

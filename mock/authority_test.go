@@ -106,16 +106,6 @@ func TestClients(t *testing.T) {
 	client := a.HTTPClient()
 	google, microsoft := a.URL()+"/token", a.TokenURL()
 	refresh := a.Grant("you@example.test").Reveal()
-	with := func(form url.Values, changes ...string) url.Values {
-		changed := url.Values{}
-		for key, values := range form {
-			changed[key] = values
-		}
-		for i := 0; i < len(changes); i += 2 {
-			changed.Set(changes[i], changes[i+1])
-		}
-		return changed
-	}
 	good, own := refreshForm(sasl.NewSecret(refresh)), refreshForm(a.Grant("she@example.test"))
 	app := with(good, "grant_type", "client_credentials", "scope", "https://outlook.office365.com/.default")
 	for _, test := range []struct {
@@ -135,7 +125,7 @@ func TestClients(t *testing.T) {
 		{"unknown client, elsewhere", google, with(good, "client_id", "x"), 401, "invalid_client", ""},
 		{"no client", google, with(good, "client_id", ""), 400, "invalid_request", ""},
 		{"no grant type", google, with(good, "grant_type", ""), 400, "invalid_request", ""},
-		{"other grant type", google, with(good, "grant_type", "password"), 400, "unsupported_grant_type", ""},
+		{"other grant type", google, with(good, "grant_type", "saml2"), 400, "unsupported_grant_type", ""},
 		{"no refresh token", google, with(good, "refresh_token", ""), 400, "invalid_request", ""},
 		{"unknown refresh token", microsoft, with(good, "refresh_token", "x"), 400, "invalid_grant", "AADSTS9002313: "},
 		{"scope within the grant", microsoft, with(good, "scope", "https://outlook.office.com/SMTP.Send offline_access"), 200, "", ""},
@@ -239,7 +229,7 @@ func TestHijackingClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	var fields map[string]string
+	var fields map[string]any
 	if err := json.NewDecoder(resp.Body).Decode(&fields); err != nil || fields["issuer"] != "https://login.microsoftonline.com/contoso/v2.0" ||
 		fields["token_endpoint"] != "https://login.microsoftonline.com/contoso/oauth2/v2.0/token" {
 		t.Errorf("%v, %v", fields, err)
@@ -269,4 +259,15 @@ func TestTokenForms(t *testing.T) {
 			t.Errorf("%v, length %d: %q", test.dialect, test.length, value)
 		}
 	}
+}
+
+// decoded returns the fields of a response in JSON.
+func decoded(t *testing.T, resp *http.Response) map[string]any {
+	t.Helper()
+	defer resp.Body.Close()
+	var fields map[string]any
+	if err := json.NewDecoder(resp.Body).Decode(&fields); err != nil {
+		t.Fatal(err)
+	}
+	return fields
 }
