@@ -56,7 +56,7 @@ func (s *sourced) Fetch(ctx context.Context, req providers.Request) (providers.R
 		return providers.Response{}, ctx.Err()
 	}
 	if c.err != nil {
-		err, _ := sourceFailure(c.err, Client{}, sasl.Secret{})
+		err, _ := (&question{rows: sourceRefusals(), names: sourceNames()}).known(c.err)
 		return providers.Response{}, err
 	}
 	token := saslToken(c.token)
