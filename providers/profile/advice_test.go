@@ -49,7 +49,7 @@ func wantSentence(t *testing.T, s string) {
 // TestAdvise replays replies as the servers give them.
 func TestAdvise(t *testing.T) {
 	var unknown *profile.Profile
-	gmail, microsoft := profile.Gmail(), profile.Microsoft365()
+	gmail, relay, microsoft := profile.Gmail(), profile.GmailRelay(), profile.Microsoft365()
 	tests := []struct {
 		name           string
 		profile        *profile.Profile
@@ -87,6 +87,40 @@ func TestAdvise(t *testing.T) {
 		{"microsoft: full", microsoft, 554, "5.2.2", "mailbox full", "Sent Items"},
 		{"microsoft: mechanism", microsoft, 504, "5.7.4", "Unrecognized authentication type", "does not run this mechanism"},
 
+		{"gmail: day is over", gmail, 550, "5.4.5", "Daily user sending limit exceeded.", "24 hours"},
+		{"relay: unknown machine", relay, 550, "5.7.1", "Invalid credentials for relay [192.0.2.1]. The IP address you've registered in your Workspace SMTP Relay service doesn't match", "registers this machine"},
+		{"relay: day is over", relay, 550, "5.7.1", "Daily SMTP relay limit exceeded for customer.", "within a day"},
+		{"relay: peak", relay, 450, "4.2.1", "Peak SMTP relay limit exceeded for customer.", "ten minutes"},
+		{"relay: a token", relay, 535, "5.7.8", "Username and Password not accepted.", "no access tokens"},
+		{"relay: back-pressure", relay, 421, "4.7.0", "Try again later, closing connection.", "lower rate"},
+		{"relay: too many recipients", relay, 452, "4.5.3", "Your message has too many recipients.", "another one"},
+		{"china: catch-all", profile.Microsoft365China(), 535, "5.7.3", "Authentication unsuccessful", "https://partner.outlook.cn/.default"},
+		{"DoD: throttled", profile.Microsoft365DoD(), 432, "4.3.2", "Concurrent connections limit exceeded.", "at most three connections"},
+		{"outlook.com: catch-all", profile.Outlook(), 535, "5.7.3", "Authentication unsuccessful", "personal account"},
+		{"outlook.com: password", profile.Outlook(), 535, "5.7.139", "Authentication unsuccessful, basic authentication is disabled.", "takes no password"},
+		{"outlook.com: blocked", profile.Outlook(), 535, "5.7.139", "Authentication unsuccessful.", "with a browser"},
+		{"yahoo: refused", profile.Yahoo(), 535, "5.7.0", "(#MBR1212) Incorrect username or password.", "mail-w"},
+		{"yahoo: too many sign-ins", profile.Yahoo(), 535, "5.7.0", "(#AUTH005) Too many bad auth attempts.", "stop for a while"},
+		{"AOL: token", profile.AOL(), 334, "", `{"status":"invalid_token"}`, "expired"},
+		{"fastmail: refused", profile.Fastmail(), 535, "5.7.0", "Incorrect username or password", "app password"},
+		{"zoho: refused", profile.Zoho(), 535, "", "Authentication Failed", "data center"},
+		{"zoho: another sender", profile.Zoho(), 553, "", "Relaying disallowed as someone@example.com", "address or an alias"},
+		{"yandex: refused", profile.Yandex(), 535, "5.7.8", "Error: authentication failed: Invalid user or password!", "mail:smtp"},
+		{"yandex: no TLS", profile.Yandex(), 530, "5.7.7", "Email sending without SSL/TLS encryption is not allowed.", "wants TLS"},
+		{"yandex: spam", profile.Yandex(), 554, "5.7.1", "Message rejected under suspicion of SPAM", "prolongs a block"},
+		{"icloud: refused", profile.ICloud(), 535, "5.7.8", "Error: authentication failed", "app-specific"},
+		{"icloud: day is over", profile.ICloud(), 550, "5.7.1", "you@icloud.com: You have exceeded your daily sending limit.", "1000"},
+		{"any: as nobody", profile.Any(), 535, "5.7.8", "no", "check the user name"},
+
+		{"unknown: mechanism refused for now", unknown, 454, "4.7.0", "unknown mechanism", "does not run this mechanism"},
+		{"unknown: mechanism invalid", unknown, 535, "5.7.8", "Error: authentication failed: Invalid authentication mechanism", "does not run this mechanism"},
+		{"unknown: no mechanism", unknown, 535, "5.7.8", "Error: authentication failed: no mechanism available", "does not run this mechanism"},
+		{"unknown: unable to check", unknown, 535, "5.7.8", "Error: authentication failed: (reason unavailable)", "unable to check"},
+		{"unknown: TLS first", unknown, 523, "5.7.10", "TLS is required", "wants TLS"},
+		{"unknown: too many errors", unknown, 421, "4.7.0", "mail.example.test Error: too many errors", "refused before"},
+		{"unknown: command too long", unknown, 555, "5.5.2", "Syntax error, command line too long", "too long"},
+		{"unknown: too many recipients", unknown, 452, "4.5.3", "Too many recipients", "another one"},
+		{"unknown: too large", unknown, 552, "5.3.4", "Message size exceeds fixed limit", "larger than"},
 		{"unknown: mechanism refused as credentials", unknown, 535, "", "Unrecognized authentication type", "does not run this mechanism"},
 		{"unknown: line too long", unknown, 500, "5.5.2", "Line too long.", "too long"},
 		{"unknown: token expired", unknown, 334, "", `{"status":"invalid_token"}`, "expired"},

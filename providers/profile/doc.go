@@ -8,13 +8,18 @@
 //	p.Advise(535, "5.7.8", "Username and Password not accepted.")
 //
 // The SMTP engine takes its address, its limits and its advice from a profile,
-// and the mock server plays one. Nothing here connects to anything. Every call
-// returns a value of its own, so a caller may change one to suit:
+// the mock server plays one, and the table of providers in the README is made of
+// them. Nothing here connects to anything. Every call returns a value of its own,
+// so a caller may change one to suit, for example where a network blocks a port:
 //
-//	relay := profile.Gmail()
-//	relay.Addr = "smtp://smtp-relay.gmail.com:587"
+//	p := profile.Gmail()
+//	p.Addr = p.OtherAddrs[0] // smtp://smtp.gmail.com:587
 //
-// A profile for a server that is not listed is a literal of type [Profile]. A
-// nil *Profile is a server of which nothing is known: it still gives the advice
-// that follows from the standards.
+// [All] has them all, and [Lookup] finds one by its slug, as in "zoho-eu". What
+// rests on reports instead of on a page of the provider's is named in
+// [Profile].Unverified, and what nobody has published is left zero.
+//
+// A profile for a server that is not listed is a literal of type [Profile]. A nil
+// *Profile is a server of which nothing is known, and so is [Any]: both still give
+// the advice that follows from the standards.
 package profile

@@ -10,9 +10,14 @@ import (
 type Profile struct {
 	Name string // "Gmail", for people
 	Slug string // "gmail", for flags and files: lower case, digits, hyphens
+	Page string // URL of the provider's own page about its server
 
 	// Addr is the server as a URL. smtps is implicit TLS, smtp is STARTTLS.
-	Addr string
+	// OtherAddrs are further ones, of the same form, that lead to the same
+	// service: another port, or the host for another kind of account. Nothing
+	// tries them by itself; they are for whose network blocks a port.
+	Addr       string
+	OtherAddrs []string
 
 	// Scopes are what an access token must be granted that a user consented to.
 	// AppScopes are what an application asks for that signs in without a user;
@@ -20,8 +25,13 @@ type Profile struct {
 	Scopes    []string
 	AppScopes []string
 
+	// NoOAuth says what to sign in with where the provider documents no way to do
+	// it by an access token, in one or two sentences. It is advice, no rule: a
+	// token is still sent to a server that offers a mechanism for it.
+	NoOAuth string
+
 	// Mechanisms are the SASL mechanisms that the server offers once TLS is up,
-	// in its own order.
+	// in its own order, those that this module does not have included.
 	Mechanisms []string
 
 	Limits Limits
@@ -34,14 +44,28 @@ type Profile struct {
 	// Advice is what replies mean. The first row that matches counts, so a
 	// special case stands before the general one.
 	Advice []Advice
+
+	// Unverified names the fields that rest on what users report instead of on a
+	// page of the provider's, as in "Scopes" or "Limits.MaxConns".
+	Unverified []string
 }
 
 // Limits are what one mailbox may ask of the server. Zero means unknown.
+//
+// The first four are kept by a pool of connections. The others are for people to
+// plan by, and nothing here enforces them: how large a message may be, the server
+// says itself (SIZE, RFC 1870); which recipient is one too many, it says when it
+// gets there; and nobody but the server can count over a day.
 type Limits struct {
 	MaxConns          int           // connections at the same time
 	MessagesPerMinute int           // messages accepted within a minute
 	MessagesPerConn   int           // messages on one connection
 	SessionAge        time.Duration // how long a connection may last
+
+	MessageSize      int64 // octets of a message
+	Recipients       int   // recipients of a message
+	MessagesPerDay   int   // messages within 24 hours
+	RecipientsPerDay int   // recipients of all messages within 24 hours
 }
 
 // Quirks are the ways in which a server differs from what it announces. The zero
@@ -66,17 +90,4 @@ type Quirks struct {
 // Profile knows of no such code.
 func (p *Profile) TokenBlameless(enhanced string) bool {
 	return p != nil && slices.Contains(p.Exempt, enhanced)
-}
-
-// All returns every profile of this package, in alphabetical order of the slug.
-func All() []*Profile { return []*Profile{Gmail(), Microsoft365()} }
-
-// Lookup returns the profile with that slug.
-func Lookup(slug string) (*Profile, bool) {
-	for _, p := range All() {
-		if p.Slug == slug {
-			return p, true
-		}
-	}
-	return nil, false
 }
