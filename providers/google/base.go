@@ -31,7 +31,7 @@ type cachedBase struct {
 	account func(context.Context) (string, error) // nil: unknown
 }
 
-func newBase(f providers.FetcherFunc, account func(context.Context) (string, error)) Base {
+func newBase(f providers.Fetcher, account func(context.Context) (string, error)) Base {
 	return &cachedBase{providers.NewCache(f, providers.CacheOptions{}), account}
 }
 
@@ -78,7 +78,7 @@ func once(f func(context.Context) (string, error)) func(context.Context) (string
 // source already. What [FromTokenSource] says of sources holds here too. Keyless
 // must be told the service account.
 func TokenSourceBase(ts oauth2.TokenSource) Base {
-	return newBase((&sourced{source: ts}).Fetch, nil)
+	return newBase(sourced(ts), nil)
 }
 
 // ImpersonatedBase returns a Base that is another service account, for a base
@@ -102,7 +102,7 @@ func ImpersonatedBase(serviceAccount string, base Base, o Options, delegates ...
 	fetch := func(ctx context.Context, _ providers.Request) (providers.Response, error) {
 		return i.generateAccessToken(ctx, base, serviceAccount, delegates)
 	}
-	return newBase(fetch, named(serviceAccount)), nil
+	return newBase(providers.FetcherFunc(fetch), named(serviceAccount)), nil
 }
 
 // checkChain returns what is wrong with the service accounts of a chain.
@@ -153,7 +153,7 @@ func keyBase(f *credentialsFile, o Options) (Base, error) {
 		token, err := a.token(ctx, assertion, ofDelegation(f.ClientEmail, f.ClientID, f.ClientEmail))
 		return providers.Response{Token: token}, err
 	}
-	return newBase(fetch, named(f.ClientEmail)), nil
+	return newBase(providers.FetcherFunc(fetch), named(f.ClientEmail)), nil
 }
 
 // newClient returns a client that goes straight to where it is told, or a copy

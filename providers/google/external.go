@@ -45,7 +45,7 @@ func ExternalAccountBase(file []byte, o Options) (Base, error) {
 	if err != nil {
 		return nil, err
 	}
-	base := newBase(e.fetch, nil)
+	base := newBase(providers.FetcherFunc(e.fetch), nil)
 	if account == "" {
 		return base, nil
 	}

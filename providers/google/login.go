@@ -2,10 +2,11 @@ package google
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/oauth2/google"
 
 	"github.com/seed-55a66e92/postern/providers"
+	"github.com/seed-55a66e92/postern/providers/loopback"
 	"github.com/seed-55a66e92/postern/sasl"
 )
 
@@ -69,13 +71,16 @@ func Login(ctx context.Context, c Client, user string, o LoginOptions) (Grant, e
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	back, err := listenBack(ctx, o.Listen, l.state)
+	receiver, err := loopback.Listen(ctx, o.Listen)
 	if err != nil {
-		return Grant{}, err
+		return Grant{}, &providers.Error{
+			Kind: providers.Misconfigured, Provider: provider, Description: "there is no port for the browser to come back to", Err: err,
+			Hint: "set LoginOptions.Listen to another address on loopback, or leave it out",
+		}
 	}
-	grant, err := l.run(ctx, back)
-	back.close(err, grant.User)
-	return grant, err
+	defer receiver.Close()
+	l.config.RedirectURL, l.state = receiver.URL(), receiver.State()
+	return l.run(ctx, receiver)
 }
 
 // exchangeTimeout bounds the one request that follows the user's consent.
@@ -111,25 +116,25 @@ func newLogin(c Client, user string, o LoginOptions) (*login, error) {
 	config.Scopes = []string{mailScope, "openid", "email"}
 	return &login{
 		client: c, user: user, options: o, config: config, http: providers.HTTPClient(o.HTTPClient),
-		state: rand.Text(), verifier: oauth2.GenerateVerifier(),
+		verifier: oauth2.GenerateVerifier(),
 	}, nil
 }
 
 // run takes the user to Google and back.
-func (l *login) run(ctx context.Context, back *loopback) (Grant, error) {
-	l.config.RedirectURL = back.url
-	answer, err := l.ask(ctx, back)
+func (l *login) run(ctx context.Context, receiver *loopback.Receiver) (Grant, error) {
+	back, err := l.ask(ctx, receiver)
 	if err != nil {
 		return Grant{}, err
 	}
-	q := l.question(answer.code)
-	if answer.code == "" {
-		return Grant{}, q.refusal(&answer.refusal)
+	code := back.Get("code")
+	q := l.question(code)
+	if back.Has("error") {
+		return Grant{}, q.refusal(&answer{code: back.Get("error"), text: back.Get("error_description")})
 	}
-	token, err := l.exchange(ctx, answer.code)
+	token, err := l.exchange(ctx, code)
 	switch {
 	case ctx.Err() != nil:
-		return Grant{}, waiting(ctx)
+		return Grant{}, unfinished(ctx)
 	case err != nil:
 		return Grant{}, q.failure(err)
 	}
@@ -141,31 +146,33 @@ func (l *login) run(ctx context.Context, back *loopback) (Grant, error) {
 	return grant, providers.SaveGrant(ctx, l.options.Cache.Store, l.options.Cache.Key, response)
 }
 
-// ask shows the user the page, and waits for what the browser brings back.
-func (l *login) ask(ctx context.Context, back *loopback) (redirect, error) {
-	opened := make(chan error, 1)
-	go func() { opened <- l.open(ctx, l.url()) }()
-	for {
-		select {
-		case answer := <-back.answers:
-			return answer, nil
-		case <-ctx.Done():
-			return redirect{}, waiting(ctx)
-		case err := <-opened:
-			if err != nil && len(back.answers) == 0 {
-				return redirect{}, unopened(err)
-			}
-			opened = nil
+// ask shows the user the page, and waits for what the browser brings back. If the
+// page cannot be shown there is no use in waiting.
+func (l *login) ask(ctx context.Context, receiver *loopback.Receiver) (url.Values, error) {
+	waiting, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go func() {
+		if err := l.open(ctx, l.url()); err != nil {
+			stop(err)
 		}
+	}()
+	back, err := receiver.Wait(waiting)
+	switch {
+	case err == nil:
+		return back, nil
+	case ctx.Err() != nil:
+		return nil, unfinished(ctx)
+	}
+	return nil, &providers.Error{
+		Kind: providers.Misconfigured, Provider: provider,
+		Description: "the user cannot be shown the page of the sign-in", Err: context.Cause(waiting),
+		Hint: "set LoginOptions.OpenURL to a function that shows the URL",
 	}
 }
 
-// unopened is the error for a user who cannot be shown the page.
-func unopened(err error) error {
-	return &providers.Error{
-		Kind: providers.Misconfigured, Provider: provider, Description: "the user cannot be shown the page of the sign-in", Err: err,
-		Hint: "set LoginOptions.OpenURL to a function that shows the URL",
-	}
+// unfinished is the error for a sign-in whose context has ended.
+func unfinished(ctx context.Context) error {
+	return fmt.Errorf("google: waiting for the user to sign in: %w", ctx.Err())
 }
 
 // exchange gets the grant for a code (RFC 6749, Section 4.1.3).
@@ -185,11 +192,11 @@ func (l *login) url() string {
 	return l.config.AuthCodeURL(l.state, options...)
 }
 
-func (l *login) open(ctx context.Context, url string) error {
+func (l *login) open(ctx context.Context, page string) error {
 	if l.options.OpenURL != nil {
-		return l.options.OpenURL(ctx, url)
+		return l.options.OpenURL(ctx, page)
 	}
-	return startBrowser(url)
+	return loopback.OpenBrowser(ctx, page)
 }
 
 func (l *login) question(code string) *question {
