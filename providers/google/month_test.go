@@ -119,6 +119,7 @@ func TestMonth(t *testing.T) {
 		}
 
 		quiet(m.until(day(10), usual, 1))
+		quiet(m.until(time.Now().Add(2*time.Minute), time.Minute, 1)) // renews what is due
 		quiet(m.until(tokens.Status()[0].RefreshAt, time.Minute, 1))
 		authority.down.Store(true)
 		quiet(m.until(time.Now().Add(20*time.Minute), time.Minute, 4))
