@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 
@@ -41,7 +42,7 @@ func ExternalAccountBase(file []byte, o Options) (Base, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := newExternal(file, f.Type, o)
+	e, err := newExternal(file, f, o)
 	if err != nil {
 		return nil, err
 	}
@@ -56,11 +57,12 @@ func ExternalAccountBase(file []byte, o Options) (Base, error) {
 type external struct {
 	file     []byte // without a service account to stand for, which is ours to do
 	fileType google.CredentialsType
+	path     string // of the file with the token of the other cloud; empty: it is elsewhere
 	tokenURL string
 	http     *http.Client
 }
 
-func newExternal(file []byte, fileType string, o Options) (*external, error) {
+func newExternal(file []byte, f *credentialsFile, o Options) (*external, error) {
 	var fields map[string]json.RawMessage
 	var tokenURL string
 	if json.Unmarshal(file, &fields) != nil || fields["token_url"] != nil && json.Unmarshal(fields["token_url"], &tokenURL) != nil {
@@ -81,7 +83,10 @@ func newExternal(file []byte, fileType string, o Options) (*external, error) {
 	if err != nil {
 		return nil, misconfigured("the credentials are not JSON of the right form")
 	}
-	e := &external{clean, google.CredentialsType(fileType), tokenURL, providers.HTTPClient(o.HTTPClient)}
+	e := &external{
+		file: clean, fileType: google.CredentialsType(f.Type), path: f.CredentialSource.File,
+		tokenURL: tokenURL, http: providers.HTTPClient(o.HTTPClient),
+	}
 	if _, err := e.source(context.Background()); err != nil { // makes no request
 		return nil, localFailure(err)
 	}
@@ -108,9 +113,29 @@ func (e *external) fetch(ctx context.Context, _ providers.Request) (providers.Re
 	}
 	token, err := source.Token()
 	if err != nil {
+		if err := e.unreadable(); err != nil {
+			return providers.Response{}, err
+		}
 		return providers.Response{}, seen.failure(err)
 	}
 	return providers.Response{Token: saslToken(token)}, nil
+}
+
+// unreadable returns why the file with the token of the other cloud cannot be
+// read, if there is one.
+func (e *external) unreadable() error {
+	if e.path == "" {
+		return nil
+	}
+	f, err := os.Open(e.path)
+	if err == nil {
+		f.Close()
+		return nil
+	}
+	return &providers.Error{
+		Kind: providers.Misconfigured, Provider: provider, Description: "the token of the other cloud cannot be read", Err: err,
+		Hint: "see what is to put it there, and the credential_source of the configuration",
+	}
 }
 
 // localFailure is the error for what fails before anything is asked.

@@ -56,6 +56,10 @@ type credentialsFile struct {
 	Delegates        []string        `json:"delegates"`
 	Source           json.RawMessage `json:"source_credentials"`
 
+	CredentialSource struct {
+		File string `json:"file"`
+	} `json:"credential_source"`
+
 	// What the file of an OAuth client holds.
 	Installed json.RawMessage `json:"installed"`
 	Web       json.RawMessage `json:"web"`

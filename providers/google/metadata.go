@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -94,7 +95,7 @@ func (m *machine) email(ctx context.Context) (string, error) {
 		return "", m.failure(err)
 	}
 	m.seen.Store(true)
-	return email, nil
+	return strings.TrimSpace(email), nil
 }
 
 // failure returns what an error of the metadata server amounts to. Its answers
