@@ -2,9 +2,11 @@ package mock
 
 import (
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -35,15 +37,21 @@ import (
 //	GET  /{tenant}/oauth2/v2.0/authorize
 //	GET  /{tenant}/v2.0/.well-known/openid-configuration
 //	GET  /jwks, /oauth2/v3/certs, /{tenant}/discovery/v2.0/keys
+//	POST /v1/projects/-/serviceAccounts/{account}:signJwt, :generateAccessToken
+//	POST /v1/token (RFC 8693)
+//	GET  /computeMetadata/v1/..., as Google's metadata server
 //	GET  /common/discovery/instance
 //
 // and its grants are authorization_code (with PKCE, RFC 7636), refresh_token and,
-// but for Google's route with GoogleOAuth, client_credentials. It remembers the latest 10,000 access tokens and logs the
+// but for Google's route with GoogleOAuth, client_credentials; at /token, too,
+// jwt-bearer of a [ServiceAccount]. It remembers the latest 10,000 access tokens and logs the
 // latest 10,000 requests. A refresh token is good for the client that first uses
 // it, and for no other.
 type Authority struct {
 	listener listener
+	plain    listener // of the metadata servers, without TLS
 	server   *http.Server
+	metadata *http.Server
 	serving  sync.WaitGroup
 	*vault
 }
@@ -62,12 +70,14 @@ type vault struct {
 	faults   []*activeFault
 	requests []AuthorityRequest
 
-	entered  []*grant           // those that clients brought about, the oldest first
-	codes    *kept[*code]       // authorization codes
-	consents *kept[bool]        // which clients users have consented to
-	standing *Consent           // of users with browsers of their own, nil for none
-	tickets  map[string]Consent // of users whom Authorize plays
-	browser  *http.Client       // theirs
+	entered  []*grant                    // those that clients brought about, the oldest first
+	codes    *kept[*code]                // authorization codes
+	consents *kept[bool]                 // which clients users have consented to
+	standing *Consent                    // of users with browsers of their own, nil for none
+	tickets  map[string]Consent          // of users whom Authorize plays
+	browser  *http.Client                // theirs
+	keysOf   map[string][]*rsa.PublicKey // of service accounts
+	machines *kept[string]               // the token of a machine, by identity
 }
 
 // An accessToken is one that was issued. An empty user stands for any: it was
@@ -80,6 +90,7 @@ type accessToken struct {
 	issued  time.Time
 	expiry  time.Time
 	revoked bool
+	machine bool // of no person, and so without a mailbox
 }
 
 // A grant is what a user has consented to.
@@ -109,6 +120,7 @@ func StartAuthority(t TB, o AuthorityOptions) *Authority {
 func NewAuthority(o AuthorityOptions) (*Authority, error) {
 	o.Clients, o.Names = maps.Clone(o.Clients), slices.Clone(o.Names)
 	o.Users, o.Redirects = maps.Clone(o.Users), slices.Clone(o.Redirects)
+	o.ServiceAccounts = slices.Clone(o.ServiceAccounts)
 	if o.Tenant == "" {
 		o.Tenant = "contoso"
 	}
@@ -132,30 +144,41 @@ func NewAuthority(o AuthorityOptions) (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Authority{
-		listener: l,
-		vault:    newVault(o),
+	plain, err := listenPlain(o)
+	if err != nil {
+		l.Close()
+		return nil, err
 	}
+	a := &Authority{listener: l, plain: plain, vault: newVault(o)}
 	if err := a.Inject(o.Faults...); err != nil {
 		l.Close()
+		plain.Close()
 		return nil, fmt.Errorf("%w, in AuthorityOptions.Faults", err)
 	}
-	a.server = &http.Server{
-		Handler:           a.routes(),
-		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
+	routes := a.routes()
+	a.server = a.newServer(a.logged(a.faulty(routes)))
+	a.server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	a.metadata = a.newServer(a.logged(a.faulty(plainRoutes(routes))))
+	a.serving.Go(func() { _ = a.server.ServeTLS(l, "", "") }) // its error is that it was closed
+	a.serving.Go(func() { _ = a.metadata.Serve(plain) })
+	return a, nil
+}
+
+func (a *Authority) newServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
 		ReadHeaderTimeout: time.Minute,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          log.New(io.Discard, "", 0), // a client that breaks off is no news
 		ConnState:         a.connState,
 	}
-	a.serving.Go(func() { _ = a.server.ServeTLS(l, "", "") }) // its error is that it was closed
-	return a, nil
 }
 
 func newVault(o AuthorityOptions) *vault {
 	return &vault{
 		opts: o, tokens: make(map[string]*accessToken), grants: make(map[string]*grant),
 		codes: newKept[*code](maxBegun), consents: newKept[bool](maxTokens), tickets: make(map[string]Consent),
+		keysOf: make(map[string][]*rsa.PublicKey), machines: newKept[string](maxBegun),
 	}
 }
 
@@ -182,7 +205,7 @@ func (a *Authority) Close() error {
 	for _, c := range clients {
 		c.CloseIdleConnections()
 	}
-	err := a.server.Close()
+	err := errors.Join(a.server.Close(), a.metadata.Close())
 	a.serving.Wait()
 	return err
 }

@@ -16,7 +16,7 @@ func (a *Authority) CheckToken(_ context.Context, c TokenCheck) error {
 	switch {
 	case t == nil || !t.good():
 		return a.refuse(c.Mechanism, unknownToken)
-	case t.user != "" && !strings.EqualFold(t.user, c.User):
+	case t.machine, t.user != "" && !strings.EqualFold(t.user, c.User):
 		return a.refuse(c.Mechanism, wrongUser)
 	case !slices.Contains(t.scopes, a.opts.Scope):
 		return a.refuse(c.Mechanism, wrongScope)

@@ -14,9 +14,9 @@ func (a *Authority) HTTPClient() *http.Client {
 }
 
 // HijackingClient returns a client like HTTPClient that sends the requests for
-// every https host to the authority, so that URLs of production can stay as they
-// are: the authority answers for oauth2.googleapis.com and for
-// login.microsoftonline.com alike.
+// every host to the authority, so that URLs of production can stay as they are: the
+// authority answers for https://oauth2.googleapis.com, for
+// https://login.microsoftonline.com and for http://169.254.169.254 alike.
 func (a *Authority) HijackingClient() *http.Client {
 	return a.client(&tls.Config{RootCAs: rootCAs(), ServerName: authorityHost, MinVersion: tls.VersionTLS12})
 }
@@ -25,11 +25,31 @@ func (a *Authority) HijackingClient() *http.Client {
 // network, so a request that was meant for elsewhere cannot get there.
 func (a *Authority) client(config *tls.Config) *http.Client {
 	c := &http.Client{Transport: &http.Transport{
-		DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return a.listener.dial(ctx) },
-		TLSClientConfig: config,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return a.plain.dial(ctx) },
+		DialTLSContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+			return a.dialTLS(ctx, addr, config)
+		},
 	}}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.clients = append(a.clients, c)
 	return c
+}
+
+// dialTLS connects to the authority as if it were addr.
+func (a *Authority) dialTLS(ctx context.Context, addr string, config *tls.Config) (net.Conn, error) {
+	conn, err := a.listener.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	config = config.Clone()
+	if host, _, err := net.SplitHostPort(addr); err == nil && config.ServerName == "" {
+		config.ServerName = host
+	}
+	tlsConn := tls.Client(conn, config)
+	if err := tlsConn.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return tlsConn, nil
 }

@@ -2,9 +2,9 @@ package mock
 
 import "net/http"
 
-// metadata is the discovery document of OpenID Connect and of RFC 8414. It
+// discovery is the discovery document of OpenID Connect and of RFC 8414. It
 // speaks of the host that was asked, so that it holds under any name.
-func (a *Authority) metadata(w http.ResponseWriter, r *http.Request) {
+func (a *Authority) discovery(w http.ResponseWriter, r *http.Request) {
 	root := "https://" + r.Host
 	fields := openIDFields()
 	for name, path := range map[string]string{
@@ -14,6 +14,7 @@ func (a *Authority) metadata(w http.ResponseWriter, r *http.Request) {
 		fields[name] = root + path
 	}
 	grants := []string{"authorization_code", "refresh_token"}
+	grants = append(grants, jwtBearer)
 	if a.opts.Dialect == GoogleOAuth {
 		fields["authorization_endpoint"], fields["jwks_uri"] = root+"/o/oauth2/v2/auth", root+"/oauth2/v3/certs"
 	} else {

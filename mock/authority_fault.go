@@ -42,7 +42,8 @@ type AuthorityFault struct {
 	// Error is the error code of OAuth (RFC 6749, Section 5.2), such as
 	// "invalid_grant". Zero means, if there is a Status, "server_error". The
 	// authorization endpoint sends an Error without Status back to the client, by
-	// the browser.
+	// the browser. Google's APIs have it as their status, such as
+	// "PERMISSION_DENIED".
 	Error string
 
 	// Description goes with Error. Zero means that the test has asked for it.
@@ -103,7 +104,7 @@ func (f *AuthorityFault) fits(r *http.Request) bool {
 }
 
 func isTokenPath(path string) bool {
-	return path == "/token" || strings.HasSuffix(path, "/oauth2/v2.0/token")
+	return path == "/token" || path == "/v1/token" || strings.HasSuffix(path, "/oauth2/v2.0/token")
 }
 
 func isAuthorizePath(path string) bool {
@@ -237,8 +238,11 @@ func (a *Authority) refuseBy(f *AuthorityFault) http.HandlerFunc {
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
 		fields := standardFields(e)
-		if strings.Contains(r.URL.Path, "/v2.0/") {
+		switch {
+		case strings.Contains(r.URL.Path, "/v2.0/"):
 			fields = microsoftFields(e)
+		case strings.HasPrefix(r.URL.Path, "/v1/projects/"):
+			fields = (&apiError{e.status, e.code, e.text, ""}).fields()
 		}
 		answer(w, e.status, f.replace(fields))
 	}

@@ -27,11 +27,14 @@ func (a *Authority) exchange(r *http.Request) (map[string]any, *oauthError) {
 	if refusal := repeated(r.PostForm); refusal != nil {
 		return nil, refusal
 	}
+	microsoft := r.PathValue("tenant") != ""
+	if r.PostForm.Get("grant_type") == jwtBearer && !microsoft {
+		return a.serviceToken(r)
+	}
 	client, refusal := a.authenticate(r)
 	if refusal != nil {
 		return nil, refusal
 	}
-	microsoft := r.PathValue("tenant") != ""
 	switch grantType := r.PostFormValue("grant_type"); {
 	case grantType == "refresh_token":
 		return a.refresh(r, client, microsoft)

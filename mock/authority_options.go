@@ -37,6 +37,14 @@ type AuthorityOptions struct {
 	// and with MicrosoftOAuth that alone. Zero means that there are no others.
 	Redirects []string
 
+	// ServiceAccounts are Google's. Nil means all with an address in
+	// .gserviceaccount.com, each of which may do everything that it asks for.
+	ServiceAccounts []ServiceAccount
+
+	// Machine is what the metadata servers of clouds know. Zero means a machine
+	// without any identity.
+	Machine Machine
+
 	// Scope is what a token needs for SMTP and what grants have by default. Zero
 	// means what Dialect asks for.
 	Scope string

@@ -28,19 +28,25 @@ func (a *Authority) routes() http.Handler {
 	route("POST", "/token", a.token(a.standardError))
 	route("POST", "/introspect", a.introspect)
 	route("POST", "/revoke", a.revoke)
-	route("GET", "/.well-known/openid-configuration", a.metadata)
-	route("GET", "/.well-known/oauth-authorization-server", a.metadata)
+	route("GET", "/.well-known/openid-configuration", a.discovery)
+	route("GET", "/.well-known/oauth-authorization-server", a.discovery)
 	route("POST", "/{tenant}/oauth2/v2.0/token", a.inTenant(a.token(a.microsoftError)))
 	route("GET", "/{tenant}/v2.0/.well-known/openid-configuration", a.inTenant(a.configuration))
 	route("GET", "/{tenant}/oauth2/v2.0/authorize", a.inTenant(a.authorize))
 	route("GET", "/common/discovery/instance", a.instance)
+	route("POST", "/v1/projects/-/serviceAccounts/{call}", a.credentialsAPI)
+	route("POST", "/v1/token", a.securityTokens)
+	for _, path := range []string{"instance/service-accounts/{account}/{what}", "project/{what}", "universe/{what}"} {
+		route("GET", "/computeMetadata/v1/"+path, a.computeMetadata)
+	}
+	route("GET", "/{$}", a.machineRoot)
 	route("GET", "/jwks", a.keys)
 	route("GET", "/oauth2/v3/certs", a.keys)
 	route("GET", "/{tenant}/discovery/v2.0/keys", a.inTenant(a.keys))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusNotFound, map[string]any{"error": "not_found"})
 	})
-	return a.logged(a.faulty(mux))
+	return mux
 }
 
 // otherMethod refuses the methods that a route does not have (RFC 9110, Section
@@ -136,7 +142,7 @@ func uuid() string {
 func answer(w http.ResponseWriter, status int, fields map[string]any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	uncached(w)
-	if status == http.StatusUnauthorized { // RFC 6749, Section 5.2; RFC 9110, Section 15.5.2
+	if status == http.StatusUnauthorized && w.Header().Get("WWW-Authenticate") == "" { // RFC 6749, Section 5.2; RFC 9110, Section 15.5.2
 		w.Header().Set("WWW-Authenticate", `Basic realm="mock"`)
 	}
 	w.WriteHeader(status)

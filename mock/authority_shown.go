@@ -121,13 +121,31 @@ func (a *Authority) shownPath(path string) string {
 	for i, segment := range segments {
 		switch segment {
 		case "", "token", "introspect", "revoke", "authorize", "auth", "o", "oauth2", "v1", "v2", "v2.0", "tokeninfo", "userinfo",
-			"devicecode", "device", "code", "common", "organizations", "consumers", "discovery", "instance",
-			".well-known", "openid-configuration", "oauth-authorization-server", "jwks", "v3", "certs", "keys", a.opts.Tenant:
+			"devicecode", "device", "code", "common", "organizations", "consumers", "discovery",
+			".well-known", "openid-configuration", "oauth-authorization-server", "jwks", "v3", "certs", "keys", a.opts.Tenant,
+			"computeMetadata", "instance", "service-accounts", "default", "email", "scopes", "project", "project-id",
+			"numeric-project-id", "universe", "universe-domain", "projects", "-", "serviceAccounts":
 		default:
-			segments[i] = redacted(len(segment))
+			segments[i] = a.shownSegment(segment)
 		}
 	}
 	return clip(strings.Join(segments, "/"))
+}
+
+// shownSegment returns a part of a path that is not of all authorities: a service
+// account, and what it is to do.
+func (a *Authority) shownSegment(segment string) string {
+	name, method, called := strings.Cut(segment, ":")
+	if id, _, _ := strings.Cut(name, "@"); len(id) > maxUnknownWord || a.holdsSecret(name) || a.serviceAccount(name) == nil {
+		name = redacted(len(name))
+	}
+	switch {
+	case !called:
+		return name
+	case method == "signJwt" || method == "generateAccessToken":
+		return name + ":" + method
+	}
+	return redacted(len(segment))
 }
 
 // unknownFields is the name under which the log has all parameters that it does not
