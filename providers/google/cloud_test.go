@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 
@@ -112,6 +113,37 @@ func machineBase(t *testing.T, c *cloud) google.Base {
 	t.Helper()
 	t.Setenv("GCE_METADATA_HOST", "169.254.169.254") // nothing gets there: see cloud
 	return google.MetadataBase(google.MetadataOptions{HTTPClient: c.client()})
+}
+
+// metadataServer is one on loopback that answers as c does, for what cannot be
+// given a client.
+func metadataServer(t *testing.T, c *cloud) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" { // somebody wants to know whether it is there
+			w.Header().Set("Metadata-Flavor", "Google")
+			return
+		}
+		r.URL.Scheme, r.URL.Host = "http", "169.254.169.254"
+		reply, err := c.RoundTrip(r)
+		if err != nil {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		w.WriteHeader(reply.StatusCode)
+		io.Copy(w, reply.Body)
+	}))
+	t.Cleanup(server.Close)
+	t.Setenv("GCE_METADATA_HOST", strings.TrimPrefix(server.URL, "http://"))
+}
+
+// inTurn returns a handler that gives one body after another.
+func inTurn(bodies ...string) http.HandlerFunc {
+	next := 0
+	return func(w http.ResponseWriter, r *http.Request) {
+		answers(200, bodies[min(next, len(bodies)-1)])(w, r)
+		next++
+	}
 }
 
 // keyless returns a Delegation over a Base of c.
