@@ -28,6 +28,15 @@ type flow struct {
 	revoke    func() error   // ends what it rests on
 	kind      providers.Kind // of the error after that
 	asked     string         // the path of the request that is refused then
+	spy       *spy
+}
+
+// options lead to the authority, past the spy.
+func (f *flow) options() google.Options {
+	if f.spy == nil {
+		f.spy = &spy{base: f.authority.HijackingClient().Transport}
+	}
+	return google.Options{HTTPClient: &http.Client{Transport: f.spy}, Cache: providers.CacheOptions{Events: f.spy.hear}}
 }
 
 const (
@@ -54,13 +63,13 @@ func flows() map[string]flowMaker {
 			grant := f.authority.Grant(mailbox)
 			f.revoke = func() error { f.authority.RevokeGrant(grant); return nil }
 			file := fmt.Sprintf(`{"type":"authorized_user","client_id":%q,"client_secret":%q,"refresh_token":%q}`, clientID, clientSecret, grant.Reveal())
-			return f.with(t)(google.AuthorizedUserJSON([]byte(file), google.Options{HTTPClient: f.authority.HijackingClient()}))
+			return f.with(t)(google.AuthorizedUserJSON([]byte(file), f.options()))
 		},
 		"token source": func(t *testing.T, _ string) *flow {
 			f := refreshFlow(t, nil)
 			grant := f.authority.Grant(mailbox)
 			f.revoke = func() error { f.authority.RevokeGrant(grant); return nil }
-			client := f.authority.HijackingClient()
+			client := f.options().HTTPClient
 			f.tokens = google.FromTokenSource(source(func() (*oauth2.Token, error) {
 				config := oauth2.Config{ClientID: clientID, ClientSecret: clientSecret, Endpoint: oauth2.Endpoint{TokenURL: f.authority.TokenURL(), AuthStyle: oauth2.AuthStyleInParams}}
 				return config.TokenSource(context.WithValue(context.Background(), oauth2.HTTPClient, client), &oauth2.Token{RefreshToken: grant.Reveal()}).Token()
@@ -74,11 +83,11 @@ func flows() map[string]flowMaker {
 				t.Fatal(err)
 			}
 			f.asked, f.revoke = pathToken, func() error { f.authority.DeleteServiceAccountKeys(account); return nil }
-			return f.withDelegation(t)(google.ServiceAccountKey([]byte(file.Reveal()), google.Options{HTTPClient: f.authority.HijackingClient()}))
+			return f.withDelegation(t)(google.ServiceAccountKey([]byte(file.Reveal()), f.options()))
 		},
 		"machine": func(t *testing.T, _ string) *flow {
 			f := accountFlow(t)
-			return f.keyless(t, "", google.MetadataBase(google.MetadataOptions{HTTPClient: f.authority.HijackingClient()}))
+			return f.keyless(t, "", google.MetadataBase(google.MetadataOptions{HTTPClient: f.options().HTTPClient}))
 		},
 		"other cloud": func(t *testing.T, dir string) *flow {
 			f := accountFlow(t)
@@ -90,8 +99,8 @@ func flows() map[string]flowMaker {
 		},
 		"chain": func(t *testing.T, _ string) *flow {
 			f := accountFlow(t)
-			machine := google.MetadataBase(google.MetadataOptions{HTTPClient: f.authority.HijackingClient()})
-			base, err := google.ImpersonatedBase("middle@project.iam.gserviceaccount.com", machine, google.Options{HTTPClient: f.authority.HijackingClient()})
+			machine := google.MetadataBase(google.MetadataOptions{HTTPClient: f.options().HTTPClient})
+			base, err := google.ImpersonatedBase("middle@project.iam.gserviceaccount.com", machine, f.options())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -108,7 +117,7 @@ func refreshFlow(t *testing.T, store providers.Store) *flow {
 		authority: a, user: mailbox, kind: providers.NeedsUser, asked: pathToken,
 		revoke: func() error { a.RevokeGrant(grant); return nil },
 	}
-	o := google.Options{HTTPClient: a.HijackingClient()}
+	o := f.options()
 	if store != nil {
 		o.Cache.Store, o.Cache.Key = store, "google/id/you"
 	}
@@ -152,7 +161,7 @@ func (f *flow) withDelegation(t *testing.T) func(*google.Delegation, error) *flo
 func (f *flow) keyless(t *testing.T, name string, base google.Base) *flow {
 	t.Helper()
 	return f.withDelegation(t)(google.Keyless(name, base, google.KeylessOptions{
-		Options: google.Options{HTTPClient: f.authority.HijackingClient()},
+		Options: f.options(),
 	}))
 }
 
@@ -165,7 +174,7 @@ func (f *flow) external(t *testing.T, dir, more string) google.Base {
 		t.Fatal(err)
 	}
 	source := fmt.Sprintf(`{"file":%q}`, file)
-	base, err := google.ExternalAccountBase(externalFile(source, `,"audience":"`+mock.WorkloadAudience+`"`+more), google.Options{HTTPClient: f.authority.HijackingClient()})
+	base, err := google.ExternalAccountBase(externalFile(source, `,"audience":"`+mock.WorkloadAudience+`"`+more), f.options())
 	if err != nil {
 		t.Fatal(err)
 	}
