@@ -22,6 +22,7 @@ import (
 
 // A flow is one way to an access token, with an authority for it.
 type flow struct {
+	dir       string // of files
 	authority *mock.Authority
 	tokens    sasl.TokenGenerator
 	user      string
@@ -44,29 +45,35 @@ const (
 	pathSign  = "/v1/projects/-/serviceAccounts/" + account + ":signJwt"
 )
 
-// A flowMaker makes a flow. dir is empty.
-type flowMaker func(t *testing.T, dir string) *flow
+// A setup is what a flow is made of.
+type setup struct {
+	dir string                // empty
+	o   mock.AuthorityOptions // what the flow has no need of its own for
+}
+
+// A flowMaker makes a flow.
+type flowMaker func(t *testing.T, s setup) *flow
 
 // flows are all of them, by name.
 func flows() map[string]flowMaker {
 	return map[string]flowMaker{
-		"refresh token": func(t *testing.T, _ string) *flow { return refreshFlow(t, nil) },
-		"refresh token in a store": func(t *testing.T, dir string) *flow {
-			store, err := providers.NewFileStore(filepath.Join(dir, "tokens"))
+		"refresh token": func(t *testing.T, s setup) *flow { return refreshFlow(t, s, nil) },
+		"refresh token in a store": func(t *testing.T, s setup) *flow {
+			store, err := providers.NewFileStore(filepath.Join(s.dir, "tokens"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			return refreshFlow(t, store)
+			return refreshFlow(t, s, store)
 		},
-		"authorized_user": func(t *testing.T, _ string) *flow {
-			f := refreshFlow(t, nil)
+		"authorized_user": func(t *testing.T, s setup) *flow {
+			f := refreshFlow(t, s, nil)
 			grant := f.authority.Grant(mailbox)
 			f.revoke = func() error { f.authority.RevokeGrant(grant); return nil }
 			file := fmt.Sprintf(`{"type":"authorized_user","client_id":%q,"client_secret":%q,"refresh_token":%q}`, clientID, clientSecret, grant.Reveal())
 			return f.with(t)(google.AuthorizedUserJSON([]byte(file), f.options()))
 		},
-		"token source": func(t *testing.T, _ string) *flow {
-			f := refreshFlow(t, nil)
+		"token source": func(t *testing.T, s setup) *flow {
+			f := refreshFlow(t, s, nil)
 			grant := f.authority.Grant(mailbox)
 			f.revoke = func() error { f.authority.RevokeGrant(grant); return nil }
 			client := f.options().HTTPClient
@@ -76,8 +83,8 @@ func flows() map[string]flowMaker {
 			}))
 			return f
 		},
-		"key": func(t *testing.T, _ string) *flow {
-			f := accountFlow(t)
+		"key": func(t *testing.T, s setup) *flow {
+			f := accountFlow(t, s)
 			file, err := f.authority.ServiceAccountKey(account, "https://oauth2.googleapis.com/token")
 			if err != nil {
 				t.Fatal(err)
@@ -85,20 +92,20 @@ func flows() map[string]flowMaker {
 			f.asked, f.revoke = pathToken, func() error { f.authority.DeleteServiceAccountKeys(account); return nil }
 			return f.withDelegation(t)(google.ServiceAccountKey([]byte(file.Reveal()), f.options()))
 		},
-		"machine": func(t *testing.T, _ string) *flow {
-			f := accountFlow(t)
+		"machine": func(t *testing.T, s setup) *flow {
+			f := accountFlow(t, s)
 			return f.keyless(t, "", google.MetadataBase(google.MetadataOptions{HTTPClient: f.options().HTTPClient}))
 		},
-		"other cloud": func(t *testing.T, dir string) *flow {
-			f := accountFlow(t)
-			return f.keyless(t, account, f.external(t, dir, ""))
+		"other cloud": func(t *testing.T, s setup) *flow {
+			f := accountFlow(t, s)
+			return f.keyless(t, account, f.external(t, ""))
 		},
-		"other cloud, stand-in": func(t *testing.T, dir string) *flow {
-			f := accountFlow(t)
-			return f.keyless(t, "", f.external(t, dir, standIn))
+		"other cloud, stand-in": func(t *testing.T, s setup) *flow {
+			f := accountFlow(t, s)
+			return f.keyless(t, "", f.external(t, standIn))
 		},
-		"chain": func(t *testing.T, _ string) *flow {
-			f := accountFlow(t)
+		"chain": func(t *testing.T, s setup) *flow {
+			f := accountFlow(t, s)
 			machine := google.MetadataBase(google.MetadataOptions{HTTPClient: f.options().HTTPClient})
 			base, err := google.ImpersonatedBase("middle@project.iam.gserviceaccount.com", machine, f.options())
 			if err != nil {
@@ -109,12 +116,13 @@ func flows() map[string]flowMaker {
 	}
 }
 
-func refreshFlow(t *testing.T, store providers.Store) *flow {
+func refreshFlow(t *testing.T, s setup, store providers.Store) *flow {
 	t.Helper()
-	a := startGoogle(t, mock.AuthorityOptions{Network: mock.InMemory, RotateRefresh: store != nil})
+	s.o.Network, s.o.RotateRefresh = mock.InMemory, store != nil
+	a := startGoogle(t, s.o)
 	grant := a.Grant(mailbox)
 	f := &flow{
-		authority: a, user: mailbox, kind: providers.NeedsUser, asked: pathToken,
+		dir: s.dir, authority: a, user: mailbox, kind: providers.NeedsUser, asked: pathToken,
 		revoke: func() error { a.RevokeGrant(grant); return nil },
 	}
 	o := f.options()
@@ -125,11 +133,15 @@ func refreshFlow(t *testing.T, store providers.Store) *flow {
 }
 
 // accountFlow is a flow without a generator yet.
-func accountFlow(t *testing.T) *flow {
+func accountFlow(t *testing.T, s setup) *flow {
 	t.Helper()
-	a := startGoogle(t, mock.AuthorityOptions{Network: mock.InMemory, Machine: mock.Machine{ServiceAccount: account}})
+	s.o.Network = mock.InMemory
+	if s.o.Machine == (mock.Machine{}) {
+		s.o.Machine.ServiceAccount = account
+	}
+	a := startGoogle(t, s.o)
 	return &flow{
-		authority: a, user: employee, kind: providers.Misconfigured, asked: pathSign,
+		dir: s.dir, authority: a, user: employee, kind: providers.Misconfigured, asked: pathSign,
 		revoke: func() error {
 			return a.Inject(mock.AuthorityFault{Path: pathSign, Status: 403, Error: "PERMISSION_DENIED"})
 		},
@@ -166,10 +178,10 @@ func (f *flow) keyless(t *testing.T, name string, base google.Base) *flow {
 }
 
 // external is a workload of another cloud, whose token is in a file.
-func (f *flow) external(t *testing.T, dir, more string) google.Base {
+func (f *flow) external(t *testing.T, more string) google.Base {
 	t.Helper()
 	token, err := f.authority.FederatedToken("workload", mock.WorkloadAudience, 1000*time.Hour)
-	file := filepath.Join(dir, "token")
+	file := filepath.Join(f.dir, "token")
 	if err := errors.Join(err, os.WriteFile(file, []byte(token.Reveal()), 0o600)); err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +244,7 @@ func TestFlows(t *testing.T) {
 		} {
 			t.Run(name+"/"+what, func(t *testing.T) {
 				dir := t.TempDir()
-				synctest.Test(t, func(t *testing.T) { test(t, start(t, dir)) })
+				synctest.Test(t, func(t *testing.T) { test(t, start(t, setup{dir: dir})) })
 			})
 		}
 	}

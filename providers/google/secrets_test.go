@@ -106,8 +106,8 @@ func (s *spy) check(t *testing.T) {
 			}
 		}
 	}
-	if len(s.secrets) == 0 || len(said) == 0 {
-		t.Errorf("%d secrets went past, %d octets were said", len(s.secrets), len(said))
+	if len(said) == 0 {
+		t.Error("nothing was said")
 	}
 }
 
@@ -118,7 +118,7 @@ func TestNoSecrets(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			synctest.Test(t, func(t *testing.T) {
-				f := start(t, dir)
+				f := start(t, setup{dir: dir})
 				f.spy.base = &parrot{base: f.spy.base}
 				ask := func() {
 					token, err := f.token(t, t.Context(), nil)
@@ -142,6 +142,9 @@ func TestNoSecrets(t *testing.T) {
 				}
 				synctest.Wait()
 				f.spy.check(t)
+				if len(f.spy.secrets) < 2 {
+					t.Errorf("%d secrets went past", len(f.spy.secrets))
+				}
 				wantOnlyStore(t, dir, f.spy)
 			})
 		})
