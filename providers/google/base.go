@@ -2,6 +2,7 @@ package google
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -156,13 +157,18 @@ func keyBase(f *credentialsFile, o Options) (Base, error) {
 	return newBase(providers.FetcherFunc(fetch), named(f.ClientEmail)), nil
 }
 
-// newClient returns a client that goes straight to where it is told, or a copy
-// of c.
+// direct returns a copy of c, or a client that goes straight to where it is told
+// and soon gives up on a machine that is not there.
 func direct(c *http.Client) *http.Client {
 	if c == nil {
 		c = &http.Client{Transport: &http.Transport{
-			MaxIdleConns: 2, IdleConnTimeout: time.Minute, ResponseHeaderTimeout: 10 * time.Second,
+			DialContext:  (&net.Dialer{Timeout: dialTimeout}).DialContext,
+			MaxIdleConns: 2, IdleConnTimeout: time.Minute,
 		}}
 	}
 	return providers.HTTPClient(c)
 }
+
+// dialTimeout is how long the metadata server is waited for to connect. It is
+// tried six times, within the time of one request.
+const dialTimeout = 2 * time.Second

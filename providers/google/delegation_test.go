@@ -236,7 +236,8 @@ func TestDelegationRefusals(t *testing.T) {
 	}{
 		{
 			"not delegated", 401, `{"error":"unauthorized_client","error_description":"Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested."}`,
-			providers.Misconfigured, "unauthorized_client", []string{"Domain-wide delegation", numberID, "https://mail.google.com/", "24 hours"},
+			providers.Misconfigured, "unauthorized_client",
+			[]string{"Domain-wide delegation", numberID, "https://mail.google.com/", "24 hours"},
 		},
 		{"not authorized", 403, `{"error":"access_denied","error_description":"Requested client not authorized."}`, providers.Misconfigured, "access_denied", []string{numberID}},
 		{"no such user", 400, grant("Invalid email or User ID"), providers.Misconfigured, "invalid_grant", []string{employee, "active user", "gmail.com"}},

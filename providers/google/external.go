@@ -16,7 +16,6 @@ import (
 	"golang.org/x/oauth2/google"
 
 	"github.com/seed-55a66e92/postern/providers"
-	"github.com/seed-55a66e92/postern/sasl"
 )
 
 const stsURL = "https://sts.googleapis.com/v1/token"
@@ -161,7 +160,6 @@ type witness struct {
 	answer  *answer // with an error status
 	theirs  bool    // it is not the security token service that gave it
 	asked   bool    // the security token service has answered
-	secrets []sasl.Secret
 }
 
 func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
