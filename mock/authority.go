@@ -105,6 +105,7 @@ type grant struct {
 	scopes  []string
 	openID  []string // scopes of OpenID Connect, nil if no client has asked
 	current string   // the refresh token that is good
+	uses    int      // of current
 	used    []string // those before it, the oldest first
 	revoked bool
 }
@@ -265,7 +266,7 @@ func (a *Authority) renew(g *grant) {
 	if g.current != "" {
 		a.retire(g, g.current)
 	}
-	g.current = "1//" + random(40)
+	g.current, g.uses = "1//"+random(40), 0
 	a.grants[g.current] = g
 }
 

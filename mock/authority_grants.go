@@ -78,7 +78,8 @@ func (a *Authority) refresh(r *http.Request, client string, microsoft bool) (map
 	}
 	g.client = client
 	fields := a.success(accessToken{user: g.user, client: client, scopes: scopes, grant: g}, a.lifetime(r))
-	if a.opts.RotateRefresh {
+	g.uses++
+	if a.opts.RotateRefresh && g.uses >= a.opts.RotateEvery {
 		a.renew(g)
 	}
 	if a.opts.RotateRefresh || microsoft {

@@ -74,6 +74,10 @@ type AuthorityOptions struct {
 	// that refresh tokens stay.
 	RotateRefresh bool
 
+	// RotateEvery is how many uses a refresh token is good for with RotateRefresh.
+	// Zero means one.
+	RotateEvery int
+
 	// Faults are what goes wrong with requests. Zero means nothing; more can be
 	// added by Inject.
 	Faults []AuthorityFault

@@ -98,6 +98,24 @@ func TestRotation(t *testing.T) {
 	}
 }
 
+// TestRotateEvery has a refresh token replaced at its third use.
+func TestRotateEvery(t *testing.T) {
+	a := mock.StartAuthority(t, mock.AuthorityOptions{Network: mock.InMemory, RotateRefresh: true, RotateEvery: 3})
+	client, first := a.HTTPClient(), a.Grant("you@example.test")
+	refresh := first.Reveal()
+	for use := 1; use <= 7; use++ {
+		_, fields := post(t, client, a.TokenURL(), refreshForm(sasl.NewSecret(refresh)))
+		next, _ := fields["refresh_token"].(string)
+		if replaced := next != refresh; next == "" || replaced != (use%3 == 0) {
+			t.Errorf("use %d: replaced: %v, %v", use, replaced, fields)
+		}
+		refresh = next
+	}
+	if _, fields := post(t, client, a.TokenURL(), refreshForm(first)); fields["error"] != "invalid_grant" {
+		t.Errorf("used refresh token: %v", fields)
+	}
+}
+
 func TestClients(t *testing.T) {
 	a := mock.StartAuthority(t, mock.AuthorityOptions{
 		Network: mock.InMemory, Dialect: mock.MicrosoftOAuth,

@@ -77,8 +77,9 @@ type CacheOptions struct {
 
 	// Grant is the refresh token, or what the Fetcher takes in its place, that
 	// was configured. A record in Store that came out of this very grant takes
-	// precedence, for the authority may have replaced the grant since; any other
-	// record is overwritten. Zero means the one in Store, if there is one.
+	// precedence, for the authority may have replaced the grant since, and so does
+	// that of a sign-in which took the place of such a record (see [SaveGrant]); any
+	// other record is overwritten. Zero means the one in Store, if there is one.
 	Grant sasl.Secret
 
 	// Events is told what has happened. It is called after the fact, in a

@@ -103,7 +103,7 @@ func (k *keeper) load(ctx context.Context, log *eventLog) (record, Version, erro
 		k.unsaved = nil
 		log.add(Event{Kind: Superseded})
 	}
-	if grant := k.options.Grant; !grant.IsZero() && r.Origin != originOf(grant) {
+	if grant := k.options.Grant; !grant.IsZero() && !r.knows(grant) {
 		r = newGrant(grant, time.Now())
 	}
 	return r, version, nil

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/seed-55a66e92/postern/sasl"
@@ -18,6 +19,7 @@ type record struct {
 	GrantedAt time.Time   // when Grant was received
 	Previous  sasl.Secret // what Grant took the place of; zero once Grant has been seen to work
 	Origin    string      // digest of the grant that all this came from
+	Replaced  []string    // digests of the grants that a sign-in took the place of, the latest last
 
 	Token     sasl.Token // its Expiry is never zero: it may have been assumed
 	Obtained  time.Time  // when Token was received
@@ -32,6 +34,7 @@ type jsonRecord struct {
 	GrantedAt time.Time `json:"granted_at,omitzero"`
 	Previous  string    `json:"previous_grant,omitempty"`
 	Origin    string    `json:"origin,omitempty"`
+	Replaced  []string  `json:"replaced_origins,omitempty"`
 	Token     string    `json:"access_token,omitempty"`
 	Expiry    time.Time `json:"expiry,omitzero"`
 	Subject   string    `json:"subject,omitempty"`
@@ -41,12 +44,17 @@ type jsonRecord struct {
 	Forced    time.Time `json:"forced_at,omitzero"`
 }
 
-const recordFormat = 1
+const (
+	recordFormat = 1
+
+	// maxReplaced bounds how many sign-ins a record remembers.
+	maxReplaced = 16
+)
 
 func (r *record) encode() (sasl.Secret, error) {
 	text, err := json.Marshal(jsonRecord{
 		Format: recordFormat,
-		Grant:  r.Grant.Reveal(), GrantedAt: r.GrantedAt, Previous: r.Previous.Reveal(), Origin: r.Origin,
+		Grant:  r.Grant.Reveal(), GrantedAt: r.GrantedAt, Previous: r.Previous.Reveal(), Origin: r.Origin, Replaced: r.Replaced,
 		Token: r.Token.Value.Reveal(), Expiry: r.Token.Expiry, Subject: r.Token.Subject, Scopes: r.Token.Scopes,
 		Obtained: r.Obtained, RefreshAt: r.RefreshAt, Forced: r.Forced,
 	})
@@ -66,7 +74,7 @@ func decodeRecord(data sasl.Secret) (record, error) {
 		}
 	}
 	return record{
-		Grant: sasl.NewSecret(j.Grant), GrantedAt: j.GrantedAt, Previous: sasl.NewSecret(j.Previous), Origin: j.Origin,
+		Grant: sasl.NewSecret(j.Grant), GrantedAt: j.GrantedAt, Previous: sasl.NewSecret(j.Previous), Origin: j.Origin, Replaced: j.Replaced,
 		Token:    sasl.Token{Value: sasl.NewSecret(j.Token), Expiry: j.Expiry, Subject: j.Subject, Scopes: j.Scopes},
 		Obtained: j.Obtained, RefreshAt: j.RefreshAt, Forced: j.Forced,
 	}, nil
@@ -75,6 +83,23 @@ func decodeRecord(data sasl.Secret) (record, error) {
 // newGrant is the record of a grant that nothing is known of.
 func newGrant(grant sasl.Secret, now time.Time) record {
 	return record{Grant: grant, GrantedAt: now.Round(0), Origin: originOf(grant)}
+}
+
+// knows reports whether a grant that was configured is no news: all of r came out
+// of it, or somebody has signed in since.
+func (r *record) knows(grant sasl.Secret) bool {
+	origin := originOf(grant)
+	return r.Origin == origin || slices.Contains(r.Replaced, origin)
+}
+
+// replaced returns the digests of r and of what r took the place of, for the record
+// of a new sign-in.
+func (r *record) replaced() []string {
+	if r.Origin == "" {
+		return nil
+	}
+	all := append(slices.Clone(r.Replaced), r.Origin)
+	return all[max(0, len(all)-maxReplaced):]
 }
 
 // originOf identifies a grant, so that one which was configured anew is told from
@@ -128,9 +153,11 @@ func SaveGrant(ctx context.Context, s Store, key string, response Response) erro
 	if err != nil {
 		return err
 	}
-	_, version, err := s.Load(ctx, key)
+	data, version, err := s.Load(ctx, key)
 	if err == nil || errors.Is(err, ErrNotFound) {
+		old, _ := decodeRecord(data) // a damaged one is replaced like any other
 		r := newGrant(response.Grant, time.Now())
+		r.Replaced = old.replaced()
 		if !response.Token.Value.IsZero() {
 			o := CacheOptions{}.withDefaults()
 			r.takeToken(response, r.GrantedAt, &o)

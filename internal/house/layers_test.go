@@ -23,6 +23,7 @@ var layers = []layer{
 	{dir: "sasl", allow: []string{"internal/wire", "github.com/emersion/go-sasl", "github.com/xdg-go/stringprep"}},
 	{dir: "providers/profile"},
 	{dir: "providers", allow: []string{"sasl"}},
+	{dir: "providers/loopback"},
 	{dir: "providers/storetest", allow: []string{"sasl", "providers"}},
 	{dir: "smtp", allow: []string{"sasl", "providers/profile", "internal/wire"}},
 	{dir: "mock", allow: []string{"sasl", "providers/profile", "internal/wire", "github.com/google/go-cmp/..."}},
@@ -33,7 +34,7 @@ var layers = []layer{
 
 // coreTests is what any test of core may import.
 var coreTests = []string{
-	"sasl/...", "providers", "providers/profile", "providers/storetest",
+	"sasl/...", "providers", "providers/loopback", "providers/profile", "providers/storetest",
 	"smtp/...", "mock/...", "conformance/...", "internal/...",
 	"github.com/emersion/go-sasl", "github.com/google/go-cmp/...", "github.com/xdg-go/stringprep",
 }

@@ -25,6 +25,44 @@
 // Google's tools write, and [FromTokenSource] takes a token source that you have
 // already.
 //
+// # The first consent
+//
+// [Login] gets the refresh token: the user signs in with a browser, and what comes
+// of it goes to a [providers.Store], where [RefreshToken] finds it. There is no
+// way by device code, for Google grants no scope for mail that way.
+//
+// # Mailboxes of a Google Workspace
+//
+// A Workspace can let a service account sign in to its users' mailboxes
+// (domain-wide delegation). One [Delegation] serves them all, and no user has to
+// consent:
+//
+//	mailboxes, err := google.ServiceAccountKey(keyFile, google.Options{})
+//	...
+//	Auth: sasl.OAuth("sales@example.com", mailboxes),
+//
+// Better than a key that can be lost is none. [Keyless] has Google sign for the
+// service account, at the request of whoever may do so: the machine that the
+// program runs on ([MetadataBase]), or a workload of another cloud
+// ([ExternalAccountBase]):
+//
+//	mailboxes, err := google.Keyless("", google.MetadataBase(google.MetadataOptions{}), google.KeylessOptions{})
+//
+// The token of a machine itself signs in to no mailbox. So a [Base] is no
+// generator, and cannot be taken for one. [Default] makes of Google's Application
+// Default Credentials what can be made of them, and says why if that is nothing.
+//
+// What it takes, once:
+//
+//   - The Workspace administrator adds the numeric client id of the service
+//     account, with exactly the scope https://mail.google.com/, under Security, API
+//     controls, Domain-wide delegation. It may take a day until that has effect.
+//   - For Keyless, the service iamcredentials.googleapis.com is enabled in the
+//     project, and the service account has the role
+//     roles/iam.serviceAccountTokenCreator on itself.
+//
+// Accounts of gmail.com cannot be delegated.
+//
 // # When it stops working
 //
 // A refresh token dies when the user revokes it or changes the password, after

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
+	"time"
 
 	"golang.org/x/oauth2"
 
@@ -13,13 +15,34 @@ import (
 	"github.com/seed-55a66e92/postern/sasl"
 )
 
-// requestFailure returns what an error of x/oauth2 amounts to. The secrets of
-// the request are kept out of it, and so is every answer that is not an OAuth
-// error: it may hold anything.
-func requestFailure(err error, c Client, refreshToken sasl.Secret) error {
-	if known, ok := sourceFailure(err, c, refreshToken); ok {
+// A question is what is known of a request when its answer has to be explained.
+type question struct {
+	rows    []row         // what refusals mean; the first that matches
+	names   []string      // what stands for what in their hints, in pairs
+	secrets []sasl.Secret // what must stay out of errors
+}
+
+// ofClient is the question of a client with a refresh token.
+func ofClient(c Client, refreshToken sasl.Secret) *question {
+	name := "the client"
+	if c.ID != "" {
+		name = "client " + shown(c.ID)
+	}
+	return &question{refreshRefusals(), []string{"CLIENT", name}, []sasl.Secret{c.Secret, refreshToken}}
+}
+
+// failure returns what an error of x/oauth2 amounts to. The secrets of the
+// request are kept out of it, and so is every answer that is not an OAuth error:
+// it may hold anything.
+func (q *question) failure(err error) error {
+	if known, ok := q.known(err); ok {
 		return known
 	}
+	return notGoogle()
+}
+
+// notGoogle is the error for a good answer that holds no token.
+func notGoogle() error {
 	return &providers.Error{
 		Kind: providers.Transient, Provider: provider,
 		Description: "the answer is not that of an OAuth 2.0 server",
@@ -27,12 +50,12 @@ func requestFailure(err error, c Client, refreshToken sasl.Secret) error {
 	}
 }
 
-// sourceFailure returns what an error of a token source amounts to. It reports
-// false for an error of the source's own making.
-func sourceFailure(err error, c Client, refreshToken sasl.Secret) (error, bool) {
+// known returns what an error of a token source amounts to. It reports false for
+// an error of the source's own making.
+func (q *question) known(err error) (error, bool) {
 	var refused *oauth2.RetrieveError
 	if errors.As(err, &refused) {
-		return refusal(refused, c.ID, []string{c.Secret.Reveal(), refreshToken.Reveal()}), true
+		return q.refusal(newAnswer(refused)), true
 	}
 	var network *url.Error
 	if errors.As(err, &network) {
@@ -41,73 +64,116 @@ func sourceFailure(err error, c Client, refreshToken sasl.Secret) (error, bool) 
 	return err, false
 }
 
-// refusal is the error for an answer of Google that holds no token.
-func refusal(r *oauth2.RetrieveError, clientID string, secrets []string) error {
-	var detail struct {
-		Subtype string `json:"error_subtype"`
+// An answer is one of Google that holds no token.
+type answer struct {
+	status              int // 0: unknown
+	header              http.Header
+	code, subtype, text string
+}
+
+// newAnswer reads what x/oauth2 has left of an answer. Its package jwt leaves
+// the code to the reader.
+func newAnswer(r *oauth2.RetrieveError) *answer {
+	a := parseAnswer(r.Body)
+	if r.ErrorCode != "" {
+		a.code, a.text = r.ErrorCode, r.ErrorDescription
 	}
-	_ = json.Unmarshal(r.Body, &detail) // what is not JSON has no subtype
+	if r.Response != nil {
+		a.status, a.header = r.Response.StatusCode, r.Response.Header
+	}
+	return a
+}
+
+// parseAnswer reads an error answer: that of OAuth (RFC 6749, Section 5.2), or
+// that of Google's other interfaces, whose error is an object.
+func parseAnswer(body []byte) *answer {
+	var oauth struct {
+		Code        string `json:"error"`
+		Description string `json:"error_description"`
+		Subtype     string `json:"error_subtype"`
+	}
+	if json.Unmarshal(body, &oauth) == nil {
+		return &answer{code: oauth.Code, subtype: oauth.Subtype, text: oauth.Description}
+	}
+	var rpc struct {
+		Error struct {
+			Status  string `json:"status"`
+			Message string `json:"message"`
+			Details []struct {
+				Reason string `json:"reason"`
+			} `json:"details"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(body, &rpc) != nil {
+		return new(answer)
+	}
+	a := &answer{code: rpc.Error.Status, text: rpc.Error.Message}
+	for _, d := range rpc.Error.Details {
+		if d.Reason != "" {
+			a.subtype = d.Reason
+		}
+	}
+	return a
+}
+
+// refusal is the error for an answer that holds no token.
+func (q *question) refusal(a *answer) error {
+	var secrets []string
+	for _, s := range q.secrets {
+		secrets = append(secrets, s.Reveal())
+	}
 	e := &providers.Error{
 		Provider:    provider,
-		Code:        providers.Scrub(r.ErrorCode, secrets...),
-		Description: providers.Scrub(r.ErrorDescription, secrets...),
+		Code:        providers.Scrub(a.code, secrets...),
+		Description: providers.Scrub(a.text, secrets...),
+		Status:      a.status,
+		RetryAfter:  providers.RetryAfter(a.header.Get("Retry-After")),
 	}
-	e.Kind = providers.Classify(http.StatusBadRequest, r.ErrorCode)
-	if r.Response != nil {
-		e.Status = r.Response.StatusCode
-		e.RetryAfter = providers.RetryAfter(r.Response.Header.Get("Retry-After"))
-		e.Kind = providers.Classify(e.Status, r.ErrorCode)
+	status := a.status
+	if status == 0 {
+		status = http.StatusBadRequest
 	}
+	e.Kind = providers.Classify(status, a.code)
 	if e.Kind == providers.Transient {
 		return e
 	}
-	for _, row := range refusals() {
-		if row.matches(r.ErrorCode, detail.Subtype, r.ErrorDescription) {
+	for _, row := range q.rows {
+		if row.matches(a) {
 			e.Kind = row.kind
-			e.Hint = strings.ReplaceAll(row.hint, "CLIENT", providers.Scrub(clientID))
+			e.Hint = strings.NewReplacer(append(q.names, "CLOCK", clock(a.header))...).Replace(row.hint)
 			return e
 		}
 	}
-	if r.ErrorCode == "" {
+	if a.code == "" {
 		e.Description = "the answer is not that of Google's token server"
 		e.Hint = "check Options.TokenURL, and look for a proxy between here and Google"
 	}
 	return e
 }
 
-// A row says what a refusal means. Empty fields match anything.
-type row struct {
-	code, subtype, text string
-	kind                providers.Kind
-	hint                string // CLIENT stands for the client id
-}
-
-func (r *row) matches(code, subtype, text string) bool {
-	return r.code == code && (r.subtype == "" || r.subtype == subtype) && strings.Contains(text, r.text)
-}
-
-// refusals are the answers of Google to the refresh_token grant.
-func refusals() []row {
-	const (
-		session = "the session length policy of this Workspace ended the consent: sign in again, " +
-			"and use a service account with domain-wide delegation for mail that nobody watches"
-		gone = "sign in again. A consent ends when the user revokes it or changes the password, after six months without use, " +
-			"beyond a hundred for one client, and after seven days while the consent screen is in testing: publish it"
-	)
-	return []row{
-		{"invalid_grant", "invalid_rapt", "", providers.NeedsUser, session},
-		{"invalid_grant", "rapt_required", "", providers.NeedsUser, session},
-		{"invalid_grant", "", "expired or revoked", providers.NeedsUser, gone},
-		{"invalid_grant", "", "", providers.NeedsUser, gone + ". Check too that the refresh token was issued to client CLIENT"},
-		{"access_denied", "", "", providers.Blocked, "ask the Workspace administrator whether client CLIENT is allowed"},
-		{"admin_policy_enforced", "", "", providers.Blocked, "ask the Workspace administrator to trust client CLIENT with the Gmail scope"},
-		{"org_internal", "", "", providers.Blocked, "client CLIENT is for one organization only: sign in with an account of it, or make the consent screen external"},
-		{"deleted_client", "", "", providers.Misconfigured, "client CLIENT was deleted: create another in the Google Cloud console, and let users consent again"},
-		{"disabled_client", "", "", providers.Misconfigured, "client CLIENT is disabled: see its state in the Google Cloud console"},
-		{"invalid_client", "", "", providers.Misconfigured, "client CLIENT or its secret is wrong: compare both with the Google Cloud console"},
-		{"unauthorized_client", "", "", providers.Misconfigured, "the refresh token was not issued to client CLIENT: use the client that the user consented to"},
-		{"invalid_scope", "", "", providers.Misconfigured, "SMTP needs the scope https://mail.google.com/, which the device flow cannot grant"},
-		{"internal_failure", "", "", providers.Transient, ""},
-		{"rate_limit_exceeded", "", "", providers.Transient, ""},
+// clock says how far the clock of this machine is from Google's.
+func clock(header http.Header) string {
+	date, err := http.ParseTime(header.Get("Date"))
+	if err != nil {
+		return "compare the clock of this machine with the time"
 	}
+	switch off := time.Since(date).Round(time.Second); {
+	case off > 30*time.Second:
+		return "the clock of this machine is " + off.String() + " fast: see to its time service"
+	case off < -30*time.Second:
+		return "the clock of this machine is " + (-off).String() + " slow: see to its time service"
+	}
+	return "the clock of this machine agrees with Google's by now"
+}
+
+// plainName matches what may be shown of identifiers, though they are as long as
+// some tokens.
+var plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,199}$`)
+
+// shown returns an identifier as it may appear in an error.
+func shown(id string) string {
+	if plainName.MatchString(id) && !strings.HasPrefix(id, "ya29.") && !strings.HasPrefix(id, "GOCSPX-") && !strings.HasPrefix(id, "eyJ") {
+		return id
+	}
+	return providers.Scrub(id)
 }

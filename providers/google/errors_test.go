@@ -82,6 +82,23 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestLongClientID shows that the id of a client is told, though it is as long as
+// some tokens.
+func TestLongClientID(t *testing.T) {
+	const id = "123456789012-abcdefghijklmnopqrstuvwxyz012345.apps.googleusercontent.com"
+	s := &tokenServer{answer: answers(401, `{"error":"invalid_client"}`)}
+	for _, client := range []string{id, "GOCSPX-abcdefghijklmnopqrst", "ya29.leaked"} {
+		tokens, err := google.RefreshToken(google.Client{ID: client}, sasl.NewSecret(refreshValue), google.Options{HTTPClient: s.client()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = tokens.Token(t.Context(), sasl.TokenRequest{})
+		if told := strings.Contains(err.Error(), client); told != (client == id) {
+			t.Errorf("error %v: the id %s is told: %v", err, client, told)
+		}
+	}
+}
+
 func TestRetryAfterIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &tokenServer{answer: func(w http.ResponseWriter, r *http.Request) {

@@ -1,6 +1,7 @@
 package google_test
 
 import (
+	"context"
 	"crypto/tls"
 	"log"
 	"net/http"
@@ -19,7 +20,10 @@ type gmail struct {
 }
 
 func startGmail() *gmail {
-	authority, err := mock.NewAuthority(mock.AuthorityOptions{Dialect: mock.GoogleOAuth})
+	authority, err := mock.NewAuthority(mock.AuthorityOptions{
+		Dialect: mock.GoogleOAuth,
+		Machine: mock.Machine{ServiceAccount: "mailer@project.iam.gserviceaccount.com"},
+	})
 	if err != nil {
 		log.Panic(err)
 	}
@@ -42,6 +46,20 @@ func (g *gmail) Close() {
 
 // httpClient leads every request to the stand-in.
 func (g *gmail) httpClient() *http.Client { return g.authority.HijackingClient() }
+
+// user is one with a browser who consents to what is asked.
+func (g *gmail) user(ctx context.Context, page string) error {
+	return g.authority.Browse(ctx, page, mock.Consent{})
+}
+
+// keyFile is the file of a new key of a service account.
+func (g *gmail) keyFile(account string) []byte {
+	file, err := g.authority.ServiceAccountKey(account, "https://oauth2.googleapis.com/token")
+	if err != nil {
+		log.Panic(err)
+	}
+	return []byte(file.Reveal())
+}
 
 // trust trusts the certificate of the stand-in and nothing else.
 func (g *gmail) trust() *tls.Config {

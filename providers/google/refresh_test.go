@@ -87,6 +87,49 @@ func TestRotation(t *testing.T) {
 	})
 }
 
+// TestRotationIsSaved shows that a new refresh token is in the Store before
+// anybody has the access token that came with it, and that the next program
+// finds it, be it given the old one or none.
+func TestRotationIsSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(tokenServer)
+		s.answer = func(w http.ResponseWriter, r *http.Request) {
+			n := len(s.forms)
+			answers(http.StatusOK, fmt.Sprintf(`{"access_token":"ya29.%d","expires_in":3599,"refresh_token":"1//new-%d"}`, n, n))(w, r)
+		}
+		o := google.Options{HTTPClient: s.client(), Cache: providers.CacheOptions{Store: new(providers.MemoryStore), Key: "google/id/you"}}
+		for _, configured := range []string{refreshValue, refreshValue, ""} {
+			tokens, err := google.RefreshToken(testClient(), sasl.NewSecret(configured), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tokens.Token(t.Context(), sasl.TokenRequest{}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Hour)
+		}
+		for i, want := range []string{refreshValue, "1//new-1", "1//new-2"} {
+			if got := s.forms[i].Get("refresh_token"); got != want {
+				t.Errorf("request %d has refresh token %q, want %q", i+1, got, want)
+			}
+		}
+	})
+}
+
+// TestNobodySignedIn shows what a Store without a grant amounts to.
+func TestNobodySignedIn(t *testing.T) {
+	s := new(tokenServer)
+	o := google.Options{HTTPClient: s.client(), Cache: providers.CacheOptions{Store: new(providers.MemoryStore), Key: "google/id/you"}}
+	tokens, err := google.RefreshToken(testClient(), sasl.Secret{}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = tokens.Token(t.Context(), sasl.TokenRequest{})
+	if providers.KindOf(err) != providers.NeedsUser || s.hits() != 0 {
+		t.Errorf("error %v after %d requests, want one for the user after none", err, s.hits())
+	}
+}
+
 // TestRefusedToken shows that what a server refuses is renewed once.
 func TestRefusedToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -159,7 +202,7 @@ func TestConstruction(t *testing.T) {
 		{
 			"in clear", testClient(), refresh,
 			google.Options{TokenURL: "http://oauth2.googleapis.com/token"},
-			"google: Options.TokenURL must be https: a client secret and a refresh token are sent there",
+			"google: Options.TokenURL must be https: secrets are sent there",
 		},
 		{
 			"no URL", testClient(), refresh,
