@@ -86,9 +86,11 @@ func TestLoginRefused(t *testing.T) {
 		{"declined", mock.Consent{User: user, Deny: true}, nil, providers.NeedsUser, []string{"acme: access_denied", "declined"}},
 		{"a box unticked", mock.Consent{User: user, Scopes: []string{"openid", "calendar"}}, nil, providers.NeedsUser, []string{"leaves out the scope mail"}},
 		{
-			"another authority answers", mock.Consent{User: user},
+			"another authority answers",
+			mock.Consent{User: user},
 			func(s *generic.Server) { s.Issuer = "https://id.example.com" },
-			providers.Misconfigured, []string{"which was not asked"},
+			providers.Misconfigured,
+			[]string{"which was not asked"},
 		},
 	}
 	for _, tt := range tests {

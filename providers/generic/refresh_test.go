@@ -34,19 +34,25 @@ func TestRefreshRequest(t *testing.T) {
 		want   sent
 	}{
 		{
-			"by Basic", generic.Server{Scopes: []string{"mail"}}, client(),
+			"by Basic",
+			generic.Server{Scopes: []string{"mail"}},
+			client(),
 			sent{User: clientID, Password: url.QueryEscape(secret), Form: url.Values{
 				"grant_type": {"refresh_token"}, "refresh_token": {"refresh-1"},
 			}},
 		},
 		{
-			"by parameters", generic.Server{ClientAuth: generic.AuthParams}, client(),
+			"by parameters",
+			generic.Server{ClientAuth: generic.AuthParams},
+			client(),
 			sent{Form: url.Values{
 				"grant_type": {"refresh_token"}, "refresh_token": {"refresh-1"}, "client_id": {clientID}, "client_secret": {secret},
 			}},
 		},
 		{
-			"a public client", generic.Server{}, generic.Client{ID: clientID},
+			"a public client",
+			generic.Server{},
+			generic.Client{ID: clientID},
 			sent{Form: url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"refresh-1"}, "client_id": {clientID}}},
 		},
 	}
