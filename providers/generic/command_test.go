@@ -1,0 +1,125 @@
+package generic_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-55a66e92/postern/providers"
+	"github.com/seed-55a66e92/postern/providers/generic"
+	"github.com/seed-55a66e92/postern/sasl"
+)
+
+// program is what the test binary does as a program that prints tokens.
+func program(what string) (exit int) {
+	switch what {
+	case "token":
+		fmt.Println(" token-of-" + os.Getenv("POSTERN_USER") + os.Getenv("POSTERN_REJECTED") + " ")
+	case "json":
+		fmt.Println(`{"access_token": "json-token", "expires_in": 1800, "token_type": "Bearer"}`)
+	case "header":
+		fmt.Println("Bearer abc")
+	case "json-error":
+		fmt.Println(`{"error": "invalid_grant"}`)
+	case "silent":
+	case "busy":
+		fmt.Fprintln(os.Stderr, "try later, abc-secret")
+		return 75
+	case "broken":
+		fmt.Fprintln(os.Stderr, "sign in again, abc-secret")
+		return 3
+	case "flood":
+		for range 1000 {
+			fmt.Println(strings.Repeat("x", 1000))
+		}
+	case "hang":
+		select {}
+	}
+	return 0
+}
+
+// run makes the generator of a program.
+func run(t *testing.T, what string, o generic.CommandOptions) *providers.Cache {
+	t.Helper()
+	own, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Env = append(o.Env, "GENERIC_TEST_PROGRAM="+what)
+	tokens, err := generic.Command(o, own, "an argument")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tokens
+}
+
+func TestCommand(t *testing.T) {
+	tokens := run(t, "token", generic.CommandOptions{})
+	request := sasl.TokenRequest{Username: user}
+	first, err := tokens.Token(t.Context(), request)
+	if err != nil || first.Value.Reveal() != "token-of-"+user {
+		t.Fatalf("%s, %v", first.Value.Reveal(), err)
+	}
+	request.Rejected = sasl.NewRejection(errors.New("535"), first)
+	second, err := tokens.Token(t.Context(), request)
+	if err != nil || second.Value.Reveal() != "token-of-"+user+"1" {
+		t.Errorf("after a refusal: %s, %v, want what it prints when it is told so", second.Value.Reveal(), err)
+	}
+	third, err := run(t, "json", generic.CommandOptions{}).Token(t.Context(), sasl.TokenRequest{})
+	if left := time.Until(third.Expiry); err != nil || third.Value.Reveal() != "json-token" || left > 30*time.Minute || left < 25*time.Minute {
+		t.Errorf("JSON: %s for %v, %v", third.Value.Reveal(), left, err)
+	}
+}
+
+func TestCommandPrintsTheRefusedTokenAgain(t *testing.T) {
+	tokens := run(t, "json", generic.CommandOptions{})
+	token, err := tokens.Token(t.Context(), sasl.TokenRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = tokens.Token(t.Context(), sasl.TokenRequest{Rejected: sasl.NewRejection(errors.New("535"), token)})
+	if !errors.Is(err, sasl.ErrNoOtherToken) {
+		t.Errorf("%v, want ErrNoOtherToken", err)
+	}
+}
+
+func TestCommandFailures(t *testing.T) {
+	for what, tt := range map[string]struct {
+		kind providers.Kind
+		text string
+	}{
+		"header":     {providers.Misconfigured, `without "Bearer"`},
+		"json-error": {providers.Misconfigured, "without an access_token"},
+		"silent":     {providers.Misconfigured, "first line of output is empty"},
+		"busy":       {providers.Transient, "exit status 75"},
+		"broken":     {providers.NeedsUser, "run it by hand"},
+		"flood":      {providers.Misconfigured, "more than 65536 octets"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			var messages bytes.Buffer
+			_, err := run(t, what, generic.CommandOptions{Stderr: &messages}).Token(t.Context(), sasl.TokenRequest{})
+			want(t, err, tt.kind, tt.text)
+			if strings.Contains(err.Error(), "abc-secret") {
+				t.Errorf("%v quotes the program", err)
+			}
+			if said := messages.String(); (what == "busy" || what == "broken") != strings.Contains(said, "abc-secret") {
+				t.Errorf("Stderr got %q", said)
+			}
+		})
+	}
+	for name, text := range map[string]string{"": "the command is empty", "no-such-program-here": "executable file not found"} {
+		_, err := generic.Command(generic.CommandOptions{}, name)
+		want(t, err, providers.Misconfigured, text)
+	}
+}
+
+// A program that hangs is stopped when nobody waits for it any more.
+func TestCommandHangs(t *testing.T) {
+	tokens := run(t, "hang", generic.CommandOptions{Cache: providers.CacheOptions{FetchTimeout: 50 * time.Millisecond}})
+	_, err := tokens.Token(t.Context(), sasl.TokenRequest{})
+	want(t, err, providers.Transient, "did not answer within 50ms")
+}

@@ -1,0 +1,179 @@
+package generic_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-55a66e92/postern/providers"
+	"github.com/seed-55a66e92/postern/providers/generic"
+)
+
+// A deviceServer is an authority that gives out one code and then answers polls
+// from a list.
+type deviceServer struct {
+	begin string   // answer of the device authorization endpoint
+	polls []string // answers of the token endpoint; "" drops the connection
+
+	basic []string // user and password of the requests
+	forms []url.Values
+	at    []time.Duration // when they came, since the first
+	began time.Time
+}
+
+func (s *deviceServer) RoundTrip(r *http.Request) (*http.Response, error) {
+	if s.began.IsZero() {
+		s.began = time.Now()
+	}
+	body, _ := io.ReadAll(r.Body)
+	form, _ := url.ParseQuery(string(body))
+	name, password, _ := r.BasicAuth()
+	s.basic, s.forms, s.at = append(s.basic, name+":"+password), append(s.forms, form), append(s.at, time.Since(s.began))
+	if r.URL.Path == "/device" {
+		return reply(200, "application/json", s.begin), nil
+	}
+	next := `{"error":"authorization_pending"}`
+	if len(s.polls) > 0 {
+		next, s.polls = s.polls[0], s.polls[1:]
+	}
+	switch {
+	case next == "":
+		return nil, errors.New("connection reset")
+	case len(next) > 8 && next[:8] == `{"error"`:
+		return reply(400, "application/json", next), nil
+	}
+	return reply(200, "application/json", next), nil
+}
+
+const (
+	codeAnswer = `{"device_code":"the-device-code","user_code":"ABCD-EFGH","verification_uri":"https://id.example.com/activate",` +
+		`"verification_uri_complete":"https://id.example.com/activate?code=ABCD-EFGH","expires_in":600,"interval":3}`
+	tokenAnswer = `{"access_token":"access-1","refresh_token":"refresh-1","expires_in":3600}`
+	pending     = `{"error":"authorization_pending"}`
+)
+
+func deviceLogin(ctx context.Context, s *deviceServer, c generic.Client, show func(generic.DevicePrompt) error) (providers.Response, error) {
+	if show == nil {
+		show = func(generic.DevicePrompt) error { return nil }
+	}
+	return generic.LoginDevice(ctx, generic.Server{
+		Name: "acme", TokenURL: "https://id.example.com/token", DeviceURL: "https://id.example.com/device", Scopes: []string{"mail"},
+	}, c, show, generic.Options{HTTPClient: &http.Client{Transport: s}})
+}
+
+// The times of RFC 8628, Section 3.5: never sooner than the interval, five seconds
+// more after each slow_down, less often while the authority is out of order.
+func TestLoginDevice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &deviceServer{begin: codeAnswer, polls: []string{pending, `{"error":"slow_down"}`, pending, "", tokenAnswer}}
+		var shown generic.DevicePrompt
+		got, err := deviceLogin(t.Context(), s, generic.Client{ID: clientID}, func(p generic.DevicePrompt) error {
+			shown = p
+			return nil
+		})
+		if err != nil || got.Grant.Reveal() != "refresh-1" || got.Token.Value.Reveal() != "access-1" {
+			t.Fatalf("%v, %v", got, err)
+		}
+		wantShown := generic.DevicePrompt{
+			URI: "https://id.example.com/activate", Code: "ABCD-EFGH",
+			Complete: "https://id.example.com/activate?code=ABCD-EFGH", Expiry: s.began.Add(10 * time.Minute),
+		}
+		if diff := cmp.Diff(wantShown, shown); diff != "" {
+			t.Errorf("prompt (-want +got):\n%s", diff)
+		}
+		seconds := func(n ...int) (d []time.Duration) {
+			for _, n := range n {
+				d = append(d, time.Duration(n)*time.Second)
+			}
+			return d
+		}
+		if diff := cmp.Diff(seconds(0, 3, 6, 14, 22, 28), s.at); diff != "" {
+			t.Errorf("requests at (-want +got):\n%s", diff)
+		}
+		begin := url.Values{"client_id": {clientID}, "scope": {"mail"}}
+		poll := url.Values{
+			"client_id": {clientID}, "scope": {"mail"}, "device_code": {"the-device-code"},
+			"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"},
+		}
+		if diff := cmp.Diff([]url.Values{begin, poll}, s.forms[:2]); diff != "" {
+			t.Errorf("forms (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A client with a secret proves itself to both endpoints (RFC 8628, Section 3.1).
+func TestLoginDeviceWithSecret(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &deviceServer{begin: codeAnswer, polls: []string{tokenAnswer}}
+		if _, err := deviceLogin(t.Context(), s, client(), nil); err != nil {
+			t.Fatal(err)
+		}
+		credentials := clientID + ":" + url.QueryEscape(secret)
+		if diff := cmp.Diff([]string{credentials, credentials}, s.basic); diff != "" {
+			t.Errorf("credentials (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestLoginDeviceEnds(t *testing.T) {
+	tests := []struct {
+		name         string
+		begin        string
+		polls        []string
+		kind         providers.Kind
+		text         string
+		requestsMost int
+	}{
+		{"declined", codeAnswer, []string{pending, `{"error":"access_denied"}`}, providers.NeedsUser, "declined", 3},
+		{"the code ended, it says", codeAnswer, []string{`{"error":"expired_token"}`}, providers.NeedsUser, "begin again", 2},
+		{"the code ended by itself", codeAnswer, nil, providers.NeedsUser, "the code has ended", 201},
+		{"a refusal", codeAnswer, []string{`{"error":"invalid_client"}`}, providers.Misconfigured, "Server.ClientAuth", 2},
+		{"no code", `{"verification_uri":"https://id.example.com/"}`, nil, providers.Misconfigured, "check Server.DeviceURL", 1},
+		{"a page in clear", `{"device_code":"a","user_code":"b","verification_uri":"http://id.example.com/"}`, nil, providers.Misconfigured, "check Server.DeviceURL", 1},
+		{
+			"an interval that never was", `{"device_code":"a","user_code":"b","verification_uri":"https://id.example.com/","interval":-5,"expires_in":60}`,
+			nil, providers.NeedsUser, "the code has ended", 13,
+		},
+		{
+			"an interval for ever", `{"device_code":"a","user_code":"b","verification_uri":"https://id.example.com/","interval":9223372036854775807,"expires_in":999999999}`,
+			nil, providers.NeedsUser, "the code has ended", 13,
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &deviceServer{begin: tt.begin, polls: tt.polls}
+				_, err := deviceLogin(t.Context(), s, client(), nil)
+				want(t, err, tt.kind, tt.text)
+				if len(s.forms) > tt.requestsMost {
+					t.Errorf("%d requests, want %d at most", len(s.forms), tt.requestsMost)
+				}
+			})
+		})
+	}
+	t.Run("nobody waits", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			began := time.Now()
+			_, err := deviceLogin(ctx, &deviceServer{begin: codeAnswer}, client(), nil)
+			if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 10*time.Second {
+				t.Errorf("after %v: %v, want the context's error after 10s", time.Since(began), err)
+			}
+		})
+	})
+	t.Run("nobody to show it to", func(t *testing.T) {
+		closed := errors.New("no screen")
+		_, err := deviceLogin(t.Context(), &deviceServer{begin: codeAnswer}, client(), func(generic.DevicePrompt) error { return closed })
+		if !errors.Is(err, closed) {
+			t.Errorf("%v, want that of show", err)
+		}
+	})
+}

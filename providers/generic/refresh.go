@@ -1,0 +1,65 @@
+package generic
+
+import (
+	"context"
+	"strings"
+
+	"golang.org/x/oauth2"
+
+	"github.com/seed-55a66e92/postern/providers"
+	"github.com/seed-55a66e92/postern/sasl"
+)
+
+// RefreshToken returns a generator of access tokens for the mailbox whose owner
+// granted refreshToken to the client c (RFC 6749, Section 6). It makes no request
+// yet; the error is for arguments that cannot work, and a *[providers.Error] of
+// kind Misconfigured.
+//
+// If the authority replaces the refresh token, the generator goes on with the new
+// one and saves it in the Store of Options.Cache before it hands out the access
+// token that came with it. Without a Store, the new one is lost with the program.
+// A refreshToken that is zero stands for what [Login] or [LoginDevice] has saved.
+func RefreshToken(s Server, c Client, refreshToken sasl.Secret, o Options) (*providers.Cache, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	if err := checkClient(c); err != nil {
+		return nil, err
+	}
+	if refreshToken.IsZero() && o.Cache.Store == nil {
+		return nil, misconfigured("there is no refresh token, and no Options.Cache.Store in which one may be")
+	}
+	o.Cache.Grant, o.Cache.PerUser = refreshToken, false
+	return providers.NewCache(&refresher{session{s, c, o.HTTPClient}}, o.Cache), nil
+}
+
+// A refresher fetches access tokens with the refresh token that the Cache keeps.
+type refresher struct{ session }
+
+var _ providers.Fetcher = (*refresher)(nil)
+
+// Fetch asks the authority.
+func (r *refresher) Fetch(ctx context.Context, req providers.Request) (providers.Response, error) {
+	if req.Grant.IsZero() {
+		return providers.Response{}, &providers.Error{
+			Kind: providers.NeedsUser, Provider: r.name(), Description: "nobody has signed in yet",
+			Hint: "sign in with Login or LoginDevice, to the same Store and Key",
+		}
+	}
+	config := r.server.config(r.client)
+	config.Scopes = nil
+	token, err := config.TokenSource(r.bound(ctx), &oauth2.Token{RefreshToken: req.Grant.Reveal()}).Token()
+	if err != nil {
+		return providers.Response{}, r.failure(err, req.Grant)
+	}
+	return response(token), nil
+}
+
+// response returns what came with an access token.
+func response(t *oauth2.Token) providers.Response {
+	scope, _ := t.Extra("scope").(string)
+	return providers.Response{
+		Token: sasl.Token{Value: sasl.NewSecret(t.AccessToken), Expiry: t.Expiry, Scopes: strings.Fields(scope)},
+		Grant: sasl.NewSecret(t.RefreshToken),
+	}
+}
