@@ -98,6 +98,25 @@ type Scene struct {
 	// Password or Token, one of them, is what the client signs in with; see
 	// [ClientBench.Secret].
 	Password, Token string
+
+	// Mechanism is the one that the client has to sign in by, and the only one that
+	// the server offers unless Server says otherwise. Empty means any.
+	Mechanism string
+
+	// From, To and Body are those of the message. Zero means ordinary ones.
+	From string
+	To   []string
+	Body string
+
+	// Timeout is that of ClientConfig.
+	Timeout time.Duration
+
+	// Cancel is after what time the context of the client is cancelled. Zero means
+	// never.
+	Cancel time.Duration
+
+	patience  time.Duration // until the client is cut off; zero means as the suite says
+	stallDial bool          // Dial waits until its context ends
 }
 
 // username is who signs in, in every scene.
@@ -121,9 +140,11 @@ func (b *ClientBench) lacking(err error) Verdict {
 	for _, n := range b.of.Needs {
 		needs = append(needs, string(n))
 	}
-	return Verdict{Outcome: Skip, Reason: fmt.Sprintf(
-		"no-capability: the client cannot do what the case needs: %s (%v)", strings.Join(needs, ", "), err)}
+	return unable(fmt.Sprintf("the client cannot do what the case needs: %s (%v)", strings.Join(needs, ", "), err))
 }
+
+// unable returns the verdict on a client that something keeps from being asked.
+func unable(why string) Verdict { return Verdict{Outcome: Skip, Reason: "no-capability: " + why} }
 
 // SignIn is Control with a credential that the client can use: a password if it
 // can sign in by one, else a token. It returns the scene with the credential.

@@ -88,7 +88,7 @@ func (b *ClientBench) runSetbacks(ctx context.Context, scene Scene) Verdict {
 		switch {
 		case !t.answered(s.verb, s.code):
 			return t.notReached("the reply to " + s.verb)
-		case t.Crash != "" || t.Answer.Status == Delivered || t.Answer.Err == nil:
+		case !t.refused():
 			return t.fail("an error", t.said())
 		}
 		if v := b.judgeLeak(t); v.Outcome != Pass {

@@ -45,7 +45,7 @@ func judgeClosed(t *Trial, verb string, code int, allowed ...string) Verdict {
 	if !t.answered(verb, code) {
 		return t.notReached("the reply to " + verb)
 	}
-	if t.Crash != "" || t.Answer.Status == Delivered || t.Answer.Err == nil {
+	if !t.refused() {
 		return t.fail("an error", t.said())
 	}
 	return pass()
@@ -84,29 +84,15 @@ type certificate struct {
 }
 
 func runBadCertificate(ctx context.Context, b *ClientBench) Verdict {
-	tested := false
-	var lacking Verdict
-	for _, mode := range []TLSMode{STARTTLSRequired, ImplicitTLS} {
-		scene, v, ok := b.SignIn(ctx, Scene{TLS: mode})
-		switch {
-		case v.Outcome == Skip:
-			lacking = v
-			continue
-		case !ok:
-			return v
-		}
+	return b.eachTLSMode(ctx, func(scene Scene) Verdict {
 		for _, bad := range badCertificates() {
 			scene.Server.Certificate = bad.kind
-			if v := judgeBadCertificate(b.Try(ctx, scene), mode, bad.name); v.Outcome != Pass {
+			if v := judgeBadCertificate(b.Try(ctx, scene), scene.TLS, bad.name); v.Outcome != Pass {
 				return v
 			}
 		}
-		tested = true
-	}
-	if !tested {
-		return lacking
-	}
-	return pass()
+		return pass()
+	})
 }
 
 func judgeBadCertificate(t *Trial, mode TLSMode, name string) Verdict {

@@ -34,41 +34,108 @@ func engine(ctx context.Context, cfg conformance.ClientConfig, msg conformance.M
 	if cfg.Token != nil {
 		config.Auth = sasl.OAuth(cfg.Username, sasl.TokenString(cfg.Token))
 	}
-	_, err := smtp.Send(ctx, config, smtp.Envelope{From: msg.From, To: msg.To}, smtp.Bytes(msg.Data))
-	switch smtp.Classify(err) {
-	case smtp.None:
-		return conformance.Answer{Status: conformance.Delivered}
-	case smtp.Auth:
-		return conformance.Answer{Status: conformance.AuthFailed, Err: err}
-	case smtp.Temporary, smtp.Throttled, smtp.Network:
-		return conformance.Answer{Status: conformance.Temporary, Err: err}
-	case smtp.Permanent:
-		return conformance.Answer{Status: conformance.Permanent, Err: err}
+	if cfg.Mechanism != "" {
+		if _, ok := sasl.Default().Lookup(cfg.Mechanism); !ok {
+			return conformance.AnswerOf(fmt.Errorf("%w: %s", errors.ErrUnsupported, cfg.Mechanism))
+		}
+		config.Auth.Policy.Order = []string{cfg.Mechanism}
 	}
-	return conformance.AnswerOf(err)
+	if t := cfg.Timeout; t > 0 {
+		config.Timeouts = smtp.Timeouts{Dial: t, TLS: t, Greeting: t, Command: t, DataInit: t, DataBlock: t, DataEnd: t}
+	}
+	result, err := smtp.Send(ctx, config, smtp.Envelope{From: msg.From, To: msg.To}, smtp.Bytes(msg.Data))
+	answer := conformance.Answer{Status: engineStatus(smtp.Classify(err)), Err: err, Recipients: make(map[string]conformance.Status)}
+	for _, address := range msg.To {
+		answer.Recipients[address] = answer.Status
+	}
+	for _, address := range result.Accepted {
+		if answer.Status == conformance.Partial {
+			answer.Recipients[address] = conformance.Delivered
+		}
+	}
+	for _, r := range result.Rejected {
+		answer.Recipients[r.Recipient] = engineStatus(smtp.Classify(r.Err))
+	}
+	return answer
+}
+
+// engineStatus says what a class of errors means.
+func engineStatus(c smtp.Class) conformance.Status {
+	switch c {
+	case smtp.None:
+		return conformance.Delivered
+	case smtp.Auth:
+		return conformance.AuthFailed
+	case smtp.Temporary, smtp.Throttled, smtp.Network:
+		return conformance.Temporary
+	case smtp.Permanent:
+		return conformance.Permanent
+	case smtp.Partial:
+		return conformance.Partial
+	case smtp.Uncertain:
+		return conformance.Uncertain
+	}
+	return conformance.Failed
 }
 
 // naive drives a client with a defect.
 func naive(defect badclient.Defect) conformance.DriverFunc {
 	return func(ctx context.Context, cfg conformance.ClientConfig, msg conformance.Message) conformance.Answer {
-		config := badclient.Config{
-			Addr:     cfg.Addr,
-			Dial:     cfg.Dial,
-			Implicit: cfg.TLS == conformance.ImplicitTLS,
-			RootCAs:  cfg.RootCAs,
-			Username: cfg.Username,
-			Password: cfg.Password,
-			Log:      cfg.Log,
-		}
-		if cfg.Token != nil {
-			token, err := cfg.Token(ctx)
-			if err != nil {
-				return conformance.AnswerOf(err)
-			}
-			config.Token = token
-		}
-		return conformance.AnswerOf(badclient.Send(ctx, defect, config, msg.From, msg.To, msg.Data))
+		result, err := badclient.Send(ctx, defect, badclient.Config{
+			Addr:      cfg.Addr,
+			Dial:      cfg.Dial,
+			Implicit:  cfg.TLS == conformance.ImplicitTLS,
+			RootCAs:   cfg.RootCAs,
+			Username:  cfg.Username,
+			Password:  cfg.Password,
+			Token:     cfg.Token,
+			Mechanism: cfg.Mechanism,
+			Timeout:   cfg.Timeout,
+			Log:       cfg.Log,
+		}, badclient.Message{From: msg.From, To: msg.To, Data: msg.Data})
+		return naiveAnswer(defect, msg, result, err)
 	}
+}
+
+// naiveAnswer says what became of a message.
+func naiveAnswer(defect badclient.Defect, msg conformance.Message, result badclient.Result, err error) conformance.Answer {
+	answer := conformance.Answer{Status: naiveStatus(defect, err), Err: err, Recipients: make(map[string]conformance.Status)}
+	switch {
+	case result.Delivered && len(result.Rejected) > 0:
+		answer.Status = conformance.Partial
+	case result.Uncertain:
+		answer.Status = conformance.Uncertain
+	}
+	for _, address := range msg.To {
+		answer.Recipients[address] = answer.Status
+		if answer.Status == conformance.Partial {
+			answer.Recipients[address] = conformance.Delivered
+		}
+		if e := result.Rejected[address]; e != nil {
+			answer.Recipients[address] = naiveStatus(defect, e)
+		}
+	}
+	return answer
+}
+
+// naiveStatus says what an error means.
+func naiveStatus(defect badclient.Defect, err error) conformance.Status {
+	var refused *badclient.ReplyError
+	switch {
+	case err == nil:
+		return conformance.Delivered
+	case !errors.As(err, &refused):
+		return conformance.Failed
+	case refused.Verb == "AUTH" && defect == badclient.AllPermanent:
+		return conformance.Permanent
+	case refused.Verb == "greeting" && defect == badclient.GreetingStays:
+		return conformance.Permanent
+	case refused.Code/100 == 4:
+		return conformance.Temporary
+	case refused.Verb == "AUTH":
+		return conformance.AuthFailed
+	}
+	return conformance.Permanent
 }
 
 var errMade = errors.New("made up")
@@ -131,10 +198,14 @@ func greeted(ctx context.Context, cfg conformance.ClientConfig, _ conformance.Me
 
 // standard drives net/smtp, with a password and STARTTLS.
 func standard(ctx context.Context, cfg conformance.ClientConfig, msg conformance.Message) conformance.Answer {
-	if cfg.Token != nil || cfg.TLS != conformance.STARTTLSRequired {
-		return conformance.AnswerOf(fmt.Errorf("%w: tokens and implicit TLS", errors.ErrUnsupported))
+	if cfg.Token != nil || cfg.TLS != conformance.STARTTLSRequired || cfg.Mechanism != "" && cfg.Mechanism != "PLAIN" || cfg.Timeout > 0 {
+		return conformance.AnswerOf(fmt.Errorf("%w: tokens, implicit TLS, timeouts, and mechanisms but PLAIN", errors.ErrUnsupported))
 	}
-	return conformance.AnswerOf(sendStandard(ctx, cfg, msg))
+	err := sendStandard(ctx, cfg, msg)
+	if ctx.Err() != nil { // it closes the connection, below
+		err = errors.Join(ctx.Err(), err)
+	}
+	return conformance.AnswerOf(err)
 }
 
 func sendStandard(ctx context.Context, cfg conformance.ClientConfig, msg conformance.Message) error {
@@ -179,7 +250,8 @@ func sendStandard(ctx context.Context, cfg conformance.ClientConfig, msg conform
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return c.Quit()
+	_ = c.Quit() // the message is delivered, whatever comes
+	return nil
 }
 
 // withoutDial makes a driver dial the address by itself.

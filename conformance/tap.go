@@ -20,10 +20,12 @@ type tap struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 	wg       sync.WaitGroup
+	stall    bool // dial waits until its context ends, or the tap is cut
 
 	mu      sync.Mutex
-	records []*bytes.Buffer // one for each connection
-	last    string          // the remote address of the last connection to accept
+	conns   []*tappedConn
+	stalled int    // calls of dial that were made to wait
+	last    string // the remote address of the last connection to accept
 }
 
 // maxTapped is how much is kept of a connection, in octets.
@@ -82,11 +84,43 @@ func (t *tap) isLast(conn net.Conn) bool {
 func (t *tap) octets() [][]byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	all := make([][]byte, len(t.records))
-	for i, record := range t.records {
-		all[i] = bytes.Clone(record.Bytes())
+	all := make([][]byte, len(t.conns))
+	for i, conn := range t.conns {
+		all[i] = bytes.Clone(conn.record.Bytes())
 	}
 	return all
+}
+
+// taken returns how many octets clients were handed, by connection.
+func (t *tap) taken() []int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := make([]int64, len(t.conns))
+	for i, conn := range t.conns {
+		all[i] = conn.taken
+	}
+	return all
+}
+
+// open returns how many connections are open at the client's end. Only in memory
+// it says something about the client: TCP has a connection of the tap in between.
+func (t *tap) open() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := 0
+	for _, conn := range t.conns {
+		if !conn.closed {
+			n++
+		}
+	}
+	return n
+}
+
+// waits returns how many calls of dial were made to wait.
+func (t *tap) waits() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.stalled
 }
 
 // addr is where a client dials.
@@ -99,28 +133,60 @@ func (t *tap) addr() string {
 
 // dial connects to the server, through the tap, whatever network and addr say.
 func (t *tap) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if t.stall {
+		t.mu.Lock()
+		t.stalled++
+		t.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-t.ctx.Done():
+			return nil, t.ctx.Err()
+		}
+	}
 	conn, err := t.server.Dial(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	record := new(bytes.Buffer)
-	t.records = append(t.records, record)
-	return &tappedConn{conn, t, record}, nil
+	tapped := &tappedConn{Conn: conn, tap: t}
+	t.conns = append(t.conns, tapped)
+	return tapped, nil
 }
 
 // A tappedConn is the client's end of a connection.
 type tappedConn struct {
 	net.Conn
-	tap    *tap
-	record *bytes.Buffer
+	tap *tap
+
+	// Guarded by tap.mu.
+	record bytes.Buffer
+	taken  int64
+	closed bool
 }
 
 // Write keeps the octets even if they come too late for the server.
 func (c *tappedConn) Write(p []byte) (int, error) {
 	c.keep(p)
 	return c.Conn.Write(p)
+}
+
+// Read counts the octets.
+func (c *tappedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.tap.mu.Lock()
+	defer c.tap.mu.Unlock()
+	c.taken += int64(n)
+	return n, err
+}
+
+// Close notes that it was called.
+func (c *tappedConn) Close() error {
+	c.tap.mu.Lock()
+	c.closed = true
+	c.tap.mu.Unlock()
+	return c.Conn.Close()
 }
 
 func (c *tappedConn) keep(p []byte) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/seed-55a66e92/postern/mock"
 )
@@ -12,11 +13,16 @@ import (
 // A Trial is what came of one attempt of a client.
 type Trial struct {
 	Answer   Answer
-	Crash    string // the client panicked or did not come to an end; "" if neither
-	Log      string // what it wrote to ClientConfig.Log, up to 1 MiB
+	Crash    string        // the client panicked or did not come to an end; "" if neither
+	Took     time.Duration // until it answered
+	Log      string        // what it wrote to ClientConfig.Log, up to 1 MiB
 	Sessions []mock.Session
 	Messages []mock.Message
 
+	message Message  // that was to be sent
+	taken   []int64  // octets that the client was handed, by connection
+	left    int      // connections that it had not closed a second after its answer
+	stalled int      // calls of Dial that were made to wait
 	fault   string   // the verb at whose reply something was wrong, "" if none is
 	mark    string   // of the message
 	octets  [][]byte // what the client sent, by connection
@@ -61,7 +67,7 @@ func (t *Trial) wrongMessage() string {
 		return fmt.Sprintf("a message of the user %q", m.User)
 	case !bytes.Contains(m.Data, []byte("X-Conformance: "+t.mark)):
 		return "another message"
-	case m.From != sender || !slices.Equal(m.To, []string{recipient}):
+	case m.From != t.message.From || !slices.Equal(m.To, t.message.To):
 		return fmt.Sprintf("a message from %q to %q", m.From, m.To)
 	}
 	return ""
@@ -106,7 +112,11 @@ func (t *Trial) beyond(allowed ...string) (line string, found bool) {
 	}
 	for _, session := range t.Sessions { // within TLS
 		for _, c := range session.Commands {
-			if c.Verb != "CONNECT" && !slices.Contains(allowed, c.Verb) {
+			verb := c.Verb
+			if c.Line == "*" {
+				verb = "*" // no command
+			}
+			if verb != "CONNECT" && !slices.Contains(allowed, verb) {
 				return c.Line, true
 			}
 		}
@@ -145,6 +155,11 @@ func (t *Trial) succeeded() bool {
 	return t.Answer.Status == Delivered && t.Answer.Err == nil && len(t.Messages) == 1 && t.wrongMessage() == ""
 }
 
+// refused reports whether the client came to an end and said that it has failed.
+func (t *Trial) refused() bool {
+	return t.Crash == "" && t.Answer.Status != Delivered && t.Answer.Err != nil
+}
+
 // said returns what the client told of the attempt.
 func (t *Trial) said() string {
 	switch {
@@ -159,6 +174,13 @@ func (t *Trial) said() string {
 // fail returns the verdict that something was broken.
 func (t *Trial) fail(want, got string) Verdict {
 	return Verdict{Outcome: Fail, Want: want, Got: got, Transcript: t.shown()}
+}
+
+// warn returns the verdict that a recommendation was not followed.
+func (t *Trial) warn(want, got string) Verdict {
+	v := t.fail(want, got)
+	v.Outcome = Warn
+	return v
 }
 
 // notReached returns the verdict that the client did not come as far as the

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -24,10 +25,11 @@ func (b *ClientBench) Try(ctx context.Context, s Scene) *Trial {
 		t.Crash = "there was no server"
 		return t
 	}
-	b.send(ctx, t, a, a.config(s), message(t.mark))
+	t.message = s.message(t.mark)
+	b.send(ctx, t, a, s)
 	t.Log = a.log.String()
 	t.Sessions, t.Messages = a.server.Sessions(), a.server.Messages()
-	t.octets = a.tap.octets()
+	t.octets, t.taken, t.left, t.stalled = a.tap.octets(), a.tap.taken(), a.left, a.tap.waits()
 	return t
 }
 
@@ -36,6 +38,7 @@ type attempt struct {
 	server *mock.Server
 	tap    *tap
 	log    *logBuffer
+	left   int // connections that the client had not closed when they were cut
 }
 
 func (b *ClientBench) newAttempt(s Scene) (*attempt, error) {
@@ -48,7 +51,8 @@ func (b *ClientBench) newAttempt(s Scene) (*attempt, error) {
 		server.Close()
 		return nil, err
 	}
-	return &attempt{server, tap, new(logBuffer)}, nil
+	tap.stall = s.stallDial
+	return &attempt{server: server, tap: tap, log: new(logBuffer)}, nil
 }
 
 // leaveWait is how long a connection may live on when the client has returned.
@@ -61,6 +65,7 @@ func (a *attempt) close(ctx context.Context) {
 	defer stop()
 	a.tap.close(leaving)
 	_ = a.server.WaitIdle(leaving)
+	a.left = a.tap.open()
 	a.server.Close()
 }
 
@@ -72,12 +77,18 @@ func (a *attempt) cut() {
 
 // send calls the driver and waits until it has returned and no connection is
 // left. It cuts off a client that does not come to an end.
-func (b *ClientBench) send(ctx context.Context, t *Trial, a *attempt, cfg ClientConfig, msg Message) {
+func (b *ClientBench) send(ctx context.Context, t *Trial, a *attempt, s Scene) {
 	defer a.close(ctx)
-	sending, cancel := context.WithTimeout(ctx, b.timeout)
+	patience := cmp.Or(s.patience, b.timeout)
+	sending, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	driven, cancelDriven := context.WithCancel(sending)
+	defer cancelDriven()
+	if s.Cancel > 0 {
+		defer time.AfterFunc(s.Cancel, cancelDriven).Stop()
+	}
 	done := make(chan func(*Trial), 1)
-	go func() { done <- b.drive(sending, cfg, msg) }()
+	go func() { done <- b.drive(driven, a.config(s), t.message) }()
 	select {
 	case finish := <-done:
 		finish(t)
@@ -90,7 +101,7 @@ func (b *ClientBench) send(ctx context.Context, t *Trial, a *attempt, cfg Client
 		await(done)
 	}
 	if sending.Err() != nil {
-		t.Crash = fmt.Sprintf("the client had not come to an end within %v", b.timeout)
+		t.Crash = fmt.Sprintf("the client had not come to an end within %v", patience)
 	}
 }
 
@@ -112,11 +123,13 @@ func (b *ClientBench) drive(ctx context.Context, cfg ClientConfig, msg Message) 
 			finish = func(t *Trial) { t.Crash = fmt.Sprintf("the client panicked: %v", r) }
 		}
 	}()
+	begin := time.Now()
 	answer := b.target.Driver.Send(ctx, cfg, msg)
+	took := time.Since(begin)
 	if answer.Status == "" {
 		answer.Status = Failed
 	}
-	return func(t *Trial) { t.Answer = answer }
+	return func(t *Trial) { t.Answer, t.Took = answer, took }
 }
 
 func (b *ClientBench) serverOptions(s Scene) mock.Options {
@@ -131,7 +144,7 @@ func (b *ClientBench) serverOptions(s Scene) mock.Options {
 			o.Tokens = mock.UserTokens{username: s.Token}
 		}
 		if o.Mechanisms == nil {
-			o.Mechanisms = []string{"XOAUTH2", "OAUTHBEARER"}
+			o.Mechanisms = s.mechanisms()
 		}
 		return o
 	}
@@ -139,20 +152,33 @@ func (b *ClientBench) serverOptions(s Scene) mock.Options {
 		o.Users = map[string]string{username: s.Password}
 	}
 	if o.Mechanisms == nil {
-		o.Mechanisms = []string{"PLAIN", "LOGIN"}
+		o.Mechanisms = s.mechanisms()
 	}
 	return o
 }
 
+// mechanisms returns those that take the credential of the scene.
+func (s Scene) mechanisms() []string {
+	switch {
+	case s.Mechanism != "":
+		return []string{s.Mechanism}
+	case s.Token != "":
+		return []string{"XOAUTH2", "OAUTHBEARER"}
+	}
+	return []string{"PLAIN", "LOGIN"}
+}
+
 func (a *attempt) config(s Scene) ClientConfig {
 	cfg := ClientConfig{
-		Addr:     a.tap.addr(),
-		Dial:     a.tap.dial,
-		TLS:      s.TLS,
-		RootCAs:  a.server.RootCAs(),
-		Username: username,
-		Password: s.Password,
-		Log:      a.log,
+		Addr:      a.tap.addr(),
+		Dial:      a.tap.dial,
+		TLS:       s.TLS,
+		RootCAs:   a.server.RootCAs(),
+		Username:  username,
+		Password:  s.Password,
+		Mechanism: s.Mechanism,
+		Timeout:   s.Timeout,
+		Log:       a.log,
 	}
 	if s.Token != "" {
 		cfg.Token = func(context.Context) (string, error) { return s.Token, nil }
@@ -167,8 +193,8 @@ const (
 )
 
 // message returns a message that can be told from all others by its mark.
-func message(mark string) Message {
-	lines := []string{
+func (s Scene) message(mark string) Message {
+	header := []string{
 		"From: <" + sender + ">",
 		"To: <" + recipient + ">",
 		"Subject: conformance",
@@ -176,10 +202,17 @@ func message(mark string) Message {
 		"Message-ID: <" + mark + "@client.test>",
 		"X-Conformance: " + mark,
 		"",
-		"This message puts a client to the test.",
 		"",
 	}
-	return Message{From: sender, To: []string{recipient}, Data: []byte(strings.Join(lines, "\r\n"))}
+	m := Message{
+		From: cmp.Or(s.From, sender),
+		To:   s.To,
+		Data: []byte(strings.Join(header, "\r\n") + cmp.Or(s.Body, "This message puts a client to the test.\r\n")),
+	}
+	if m.To == nil {
+		m.To = []string{recipient}
+	}
+	return m
 }
 
 // maxLog is how much of a client's log is kept, in octets.

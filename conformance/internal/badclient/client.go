@@ -3,36 +3,20 @@
 // the case finds what it looks for, and that no other case takes it for something
 // else.
 //
-// The client is a naive one: it sends one command at a time, knows PLAIN and
-// XOAUTH2, and nobody should send mail with it.
+// The client is a naive one that knows PLAIN, LOGIN, XOAUTH2, OAUTHBEARER and
+// SCRAM-SHA-256, and nobody should send mail with it.
 package badclient
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strings"
-
-	"github.com/seed-55a66e92/postern/internal/wire"
-)
-
-// A Defect is the one thing that a client does wrong.
-type Defect string
-
-// The defects. The zero Defect is none.
-const (
-	None                 Defect = ""
-	LongInitialResponse  Defect = "long-initial-response"  // any initial response is on the AUTH line
-	CancelErrorChallenge Defect = "cancel-error-challenge" // "*" answers an XOAUTH2 error challenge
-	HangOnErrorChallenge Defect = "hang-on-error-challenge"
-	ContinueInClear      Defect = "continue-in-clear" // if STARTTLS is not offered
-	AcceptAnyCertificate Defect = "accept-any-certificate"
-	LastCodeWins         Defect = "last-code-wins" // in a reply of several codes
-	LogAUTH              Defect = "log-auth"       // as it is sent
+	"time"
 )
 
 // A Config says how to send.
@@ -42,11 +26,28 @@ type Config struct {
 	Implicit bool // TLS from the start, not by STARTTLS
 	RootCAs  *x509.CertPool
 
-	Username string
-	Password string // used if Token is empty
-	Token    string
+	Username  string
+	Password  string // used if Token is nil
+	Token     func(context.Context) (string, error)
+	Mechanism string // "" for any
+
+	Timeout time.Duration // of each wait; zero means 5 minutes
 
 	Log io.Writer
+}
+
+// A Message is what to send.
+type Message struct {
+	From string
+	To   []string
+	Data []byte
+}
+
+// A Result says what became of a message.
+type Result struct {
+	Delivered bool                   // to those who are not in Rejected
+	Uncertain bool                   // nobody knows whether it was delivered
+	Rejected  map[string]*ReplyError // recipients that were refused
 }
 
 // A ReplyError is a reply that refused a command.
@@ -54,7 +55,7 @@ type ReplyError struct {
 	Verb  string
 	Code  int
 	Lines []string
-	// Challenge is what an XOAUTH2 server said of the token before.
+	// Challenge is what an OAuth server said of the token before.
 	Challenge string
 }
 
@@ -71,40 +72,82 @@ type session struct {
 	cfg    Config
 	defect Defect
 	conn   net.Conn
-	in     *bufio.Reader
+	in     *reader
+	clear  []byte            // what the server sent in clear behind STARTTLS
 	offers map[string]string // keyword to parameters
 }
 
-// Send sends one message: content with CRLF line endings.
-func Send(ctx context.Context, defect Defect, cfg Config, from string, to []string, content []byte) error {
-	conn, err := cfg.Dial(ctx, "tcp", cfg.Addr)
+// Send sends one message.
+func Send(ctx context.Context, defect Defect, cfg Config, msg Message) (Result, error) {
+	result, err := send(ctx, defect, cfg, msg)
+	if defect == ResendAfterEOF && result.Uncertain && errors.Is(err, errNoReply) {
+		result, err = send(ctx, defect, cfg, msg)
+	}
+	if err != nil && ctx.Err() != nil {
+		err = errors.Join(ctx.Err(), err)
+	}
+	return result, err
+}
+
+// send makes one connection and sends over it.
+func send(ctx context.Context, defect Defect, cfg Config, msg Message) (Result, error) {
+	if err := checkAddresses(defect, msg); err != nil {
+		return Result{}, err
+	}
+	dialling := ctx
+	if defect == IgnoreCancel {
+		dialling = context.WithoutCancel(ctx)
+	}
+	conn, err := cfg.Dial(dialling, "tcp", cfg.Addr)
 	if err != nil {
-		return err
+		return Result{}, err
 	}
 	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	s := &session{cfg: cfg, defect: defect, conn: conn, in: bufio.NewReader(conn)}
-	if err := s.open(); err != nil {
-		return err
+	if defect != IgnoreCancel {
+		defer context.AfterFunc(ctx, func() { conn.Close() })()
 	}
-	if err := s.transact(from, to, content); err != nil {
-		return err
+	s := &session{cfg: cfg, defect: defect, conn: conn}
+	s.in = newReader(s, conn)
+	if defect == OneTimer && cfg.Timeout > 0 {
+		_ = conn.SetDeadline(time.Now().Add(cfg.Timeout)) // a wait that ends late is the defect
 	}
-	_, err = s.command("QUIT", "QUIT", 221)
-	return err
+	if err := s.open(ctx); err != nil {
+		return Result{}, err
+	}
+	result, err := s.transact(msg)
+	if err != nil {
+		s.leave(err)
+		return result, err
+	}
+	_, _ = s.command("QUIT", "QUIT") // the message is delivered, whatever comes
+	return result, nil
+}
+
+// leave says QUIT if the session has come to its end by a reply, and does not wait
+// for the answer.
+func (s *session) leave(err error) {
+	var refused *ReplyError
+	if errors.As(err, &refused) && refused.Code != 421 {
+		_ = s.write("QUIT")
+	}
 }
 
 // open takes the session up to the sign-in.
-func (s *session) open() error {
+func (s *session) open(ctx context.Context) error {
 	if s.cfg.Implicit {
 		if err := s.handshake(); err != nil {
 			return err
 		}
 	}
-	if _, err := s.reply("greeting", 220); err != nil {
+	if s.defect == TalkFirst {
+		if err := s.write("EHLO client.test"); err != nil {
+			return err
+		}
+	}
+	if _, err := s.reply("greeting"); err != nil {
 		return err
 	}
-	if err := s.hello(); err != nil {
+	if err := s.hello(s.defect == TalkFirst); err != nil {
 		return err
 	}
 	if !s.cfg.Implicit {
@@ -112,23 +155,45 @@ func (s *session) open() error {
 			return err
 		}
 	}
-	return s.auth()
+	if s.offers == nil {
+		return nil // HELO, which has no extensions
+	}
+	return s.auth(ctx)
 }
 
 func (s *session) startTLS() error {
+	if s.offers == nil && s.defect == FallBackToHELO {
+		return nil
+	}
 	if _, ok := s.offers["STARTTLS"]; !ok {
 		if s.defect == ContinueInClear {
 			return nil
 		}
 		return fmt.Errorf("STARTTLS is not offered")
 	}
-	if _, err := s.command("STARTTLS", "STARTTLS", 220); err != nil {
+	reply, err := s.command("STARTTLS", "STARTTLS")
+	if err != nil || reply.Code != 220 {
+		var refused *ReplyError
+		if s.defect == ClearAfterRefusal && (err == nil || errors.As(err, &refused)) {
+			return nil
+		}
+		if err == nil {
+			err = &ReplyError{Verb: "STARTTLS", Code: reply.Code, Lines: reply.Lines}
+		}
 		return err
 	}
+	if s.defect == KeepPlaintext {
+		s.clear = s.in.rest()
+	}
+	before := s.offers
 	if err := s.handshake(); err != nil {
 		return err
 	}
-	return s.hello()
+	if s.defect == KeepCapabilities {
+		s.offers = before
+		return nil
+	}
+	return s.hello(false)
 }
 
 func (s *session) handshake() error {
@@ -142,45 +207,40 @@ func (s *session) handshake() error {
 		MinVersion:         tls.VersionTLS12,
 		InsecureSkipVerify: s.defect == AcceptAnyCertificate,
 	})
+	s.wait()
 	if err := conn.Handshake(); err != nil {
 		return err
 	}
-	s.conn, s.in = conn, bufio.NewReader(conn)
+	s.conn, s.in = conn, newReader(s, conn)
 	return nil
 }
 
-func (s *session) hello() error {
-	reply, err := s.command("EHLO", "EHLO client.test", 250)
+// hello says EHLO, unless that is said, and reads what the server offers.
+func (s *session) hello(said bool) error {
+	if !said {
+		if err := s.say("EHLO client.test"); err != nil {
+			return err
+		}
+	}
+	reply, err := s.reply("EHLO")
+	var refused *ReplyError
+	if s.defect == FallBackToHELO && errors.As(err, &refused) {
+		s.offers = nil
+		_, err = s.command("HELO", "HELO client.test")
+		return err
+	}
 	if err != nil {
 		return err
 	}
 	s.offers = make(map[string]string)
 	for _, line := range reply.Lines[1:] {
-		keyword, parameters, _ := strings.Cut(line, " ")
-		s.offers[keyword] = parameters
-	}
-	return nil
-}
-
-func (s *session) transact(from string, to []string, content []byte) error {
-	if _, err := s.command("MAIL", "MAIL FROM:<"+from+">", 250); err != nil {
-		return err
-	}
-	for _, recipient := range to {
-		if _, err := s.command("RCPT", "RCPT TO:<"+recipient+">", 250); err != nil {
-			return err
+		keyword, parameters, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if s.defect != CaseSensitive {
+			keyword, parameters = strings.ToUpper(keyword), strings.ToUpper(parameters)
+		}
+		if _, again := s.offers[keyword]; !again {
+			s.offers[keyword] = parameters
 		}
 	}
-	if _, err := s.command("DATA", "DATA", 354); err != nil {
-		return err
-	}
-	w := wire.NewDotWriter(s.conn)
-	if _, err := w.Write(content); err != nil {
-		return err
-	}
-	if err := w.Close(); err != nil {
-		return err
-	}
-	_, err := s.reply("content", 250)
-	return err
+	return nil
 }

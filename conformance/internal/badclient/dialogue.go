@@ -1,107 +1,99 @@
 package badclient
 
 import (
-	"bufio"
+	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"slices"
+	"time"
 
 	"github.com/seed-55a66e92/postern/internal/wire"
 )
 
-// maxLine is the longest command line, in octets, CRLF included.
-const maxLine = 512
+// defaultTimeout is how long the client waits for a reply if nobody says otherwise.
+const defaultTimeout = 5 * time.Minute
 
-// auth signs in (RFC 4954, Section 4).
-func (s *session) auth() error {
-	mechanism, initial := "PLAIN", "\x00"+s.cfg.Username+"\x00"+s.cfg.Password
-	if s.cfg.Token != "" {
-		mechanism, initial = "XOAUTH2", "user="+s.cfg.Username+"\x01auth=Bearer "+s.cfg.Token+"\x01\x01"
+var errUnsolicited = errors.New("a reply that nothing had asked for")
+
+// wait begins a wait for the server.
+func (s *session) wait() {
+	if s.defect == NoTimer || s.defect == OneTimer {
+		return
 	}
-	if !strings.Contains(" "+s.offers["AUTH"]+" ", " "+mechanism+" ") {
-		return fmt.Errorf("%s is not offered", mechanism)
+	timeout := s.cfg.Timeout
+	if timeout == 0 {
+		timeout = defaultTimeout
 	}
-	response := string(wire.EncodeBase64(nil, []byte(initial)))
-	command := "AUTH " + mechanism
-	late := len(command+" "+response+"\r\n") > maxLine && s.defect != LongInitialResponse
-	if !late {
-		command += " " + response
-	}
-	reply, err := s.secret("AUTH", command)
-	if err == nil && late && reply.Code == 334 {
-		reply, err = s.secret("AUTH", response)
-	}
-	challenge := ""
-	if err == nil && reply.Code == 334 {
-		challenge = reply.Lines[0]
-		reply, err = s.answer(mechanism, challenge)
-	}
-	if err == nil && reply.Code != 235 {
-		err = &ReplyError{"AUTH", reply.Code, reply.Lines, decode(challenge)}
-	}
+	_ = s.conn.SetDeadline(time.Now().Add(timeout)) // of a closed connection: the next call tells
+}
+
+// write sends a line.
+func (s *session) write(line string) error {
+	s.wait()
+	_, err := io.WriteString(s.conn, line+"\r\n")
 	return err
 }
 
-// answer answers a challenge that neither mechanism has but for an error of
-// XOAUTH2: that one by an empty line, anything else by giving up.
-func (s *session) answer(mechanism, challenge string) (wire.Reply, error) {
-	_, err := wire.DecodeBase64([]byte(challenge))
-	switch {
-	case err != nil, mechanism != "XOAUTH2", s.defect == CancelErrorChallenge:
-		return s.secret("AUTH", "*")
-	case s.defect == HangOnErrorChallenge:
-		return s.read()
+// say sends a command, unless the server has said something unasked.
+func (s *session) say(line string) error {
+	if s.in.pending() && s.defect != IgnoreUnsolicited {
+		return errUnsolicited
 	}
-	return s.secret("AUTH", "")
-}
-
-// decode returns a challenge as text, "" if it is none.
-func decode(challenge string) string {
-	octets, err := wire.DecodeBase64([]byte(challenge))
-	if err != nil {
-		return ""
-	}
-	return string(octets)
-}
-
-// command sends a line and reads the reply, which should have that code.
-func (s *session) command(verb, line string, code int) (wire.Reply, error) {
 	s.logf("C: %s", line)
-	if _, err := io.WriteString(s.conn, line+"\r\n"); err != nil {
+	return s.write(line)
+}
+
+// command sends a line and reads the reply, which should accept it.
+func (s *session) command(verb, line string) (wire.Reply, error) {
+	if err := s.say(line); err != nil {
 		return wire.Reply{}, err
 	}
-	return s.reply(verb, code)
+	return s.reply(verb)
 }
 
 // secret sends a line that should not be in the log and reads the reply.
 func (s *session) secret(verb, line string) (wire.Reply, error) {
+	if s.in.pending() && s.defect != IgnoreUnsolicited {
+		return wire.Reply{}, errUnsolicited
+	}
 	if s.defect == LogAUTH {
 		s.logf("C: %s", line)
 	} else {
 		s.logf("C: %s [%d octets]", verb, len(line))
 	}
-	if _, err := io.WriteString(s.conn, line+"\r\n"); err != nil {
+	if err := s.write(line); err != nil {
 		return wire.Reply{}, err
 	}
 	return s.read()
 }
 
-// reply reads a reply, which should have that code.
-func (s *session) reply(verb string, code int) (wire.Reply, error) {
+// reply reads a reply, which should accept what was said.
+func (s *session) reply(verb string) (wire.Reply, error) {
 	reply, err := s.read()
-	if err == nil && reply.Code != code {
+	if err == nil && !s.accepted(verb, reply.Code) {
 		err = &ReplyError{Verb: verb, Code: reply.Code, Lines: reply.Lines}
 	}
 	return reply, err
 }
 
+// accepted reports whether a code accepts what was said: the first digit tells (RFC
+// 5321, Section 4.3.2).
+func (s *session) accepted(verb string, code int) bool {
+	switch {
+	case s.defect == ExactCodes:
+		return slices.Contains([]int{220, 250, 221, 354}, code)
+	case verb == "DATA" && s.defect == ContentAnyway:
+		return code < 400
+	case verb == "DATA":
+		return code/100 == 3
+	}
+	return code/100 == 2
+}
+
 // read reads a reply and logs it.
 func (s *session) read() (wire.Reply, error) {
-	read := wire.ReadReply
-	if s.defect == LastCodeWins {
-		read = readLastCode
-	}
-	reply, err := read(s.in)
+	s.wait()
+	reply, err := s.in.read()
 	if err != nil {
 		s.logf("*: %v", err)
 		return wire.Reply{}, err
@@ -114,24 +106,4 @@ func (s *session) read() (wire.Reply, error) {
 
 func (s *session) logf(format string, args ...any) {
 	fmt.Fprintf(s.cfg.Log, format+"\n", args...)
-}
-
-// readLastCode reads a reply and believes its last line.
-func readLastCode(in *bufio.Reader) (wire.Reply, error) {
-	var reply wire.Reply
-	for {
-		line, err := in.ReadString('\n')
-		if err != nil {
-			return wire.Reply{}, err
-		}
-		code, more, text, err := wire.ParseReplyLine([]byte(strings.TrimRight(line, "\r\n")))
-		if err != nil {
-			return wire.Reply{}, err
-		}
-		reply.Code = code
-		reply.Lines = append(reply.Lines, string(text))
-		if !more {
-			return reply, nil
-		}
-	}
 }

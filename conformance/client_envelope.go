@@ -1,0 +1,137 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seed-55a66e92/postern/mock"
+)
+
+func controlCharacters() Case {
+	return Case{
+		ID:    "C-TXN-01",
+		Title: "An address with a control character is refused before it is sent",
+		Area:  AreaSession,
+		Refs:  []Ref{{RFC: 5321, Section: "4.1.2", Level: MustNot}, {RFC: 5321, Section: "2.3.8", Level: MustNot}},
+		Needs: []Need{NeedTLS, NeedAuth},
+		Tiers: []Tier{Passive},
+		Procedure: "Control: ordinary addresses, before and after. Then a sender, and then a recipient, with a command " +
+			"behind CRLF, a bare LF, a bare CR, NUL, ESC and DEL.",
+		Pass: "The client reports a failure, and neither the command with the address nor anything behind it is sent, " +
+			"not even without the character.",
+		Mutant: "puts any address into its command",
+		Since:  "v0.1.0",
+		Client: runControlCharacters,
+	}
+}
+
+// hostileAddresses are those that no client may put into a command.
+func hostileAddresses() []string {
+	return []string{
+		"a@client.test>\r\nRSET\r\nMAIL FROM:<b@client.test",
+		"a@client.test>\nRSET\nMAIL FROM:<b@client.test",
+		"a\r@client.test", "a\x00@client.test", "a\x1b[2J@client.test", "a\x7f@client.test",
+	}
+}
+
+func runControlCharacters(ctx context.Context, b *ClientBench) Verdict {
+	scene, v, ok := b.SignIn(ctx, Scene{})
+	if !ok {
+		return v
+	}
+	for _, address := range hostileAddresses() {
+		s := scene
+		s.From = address
+		if v := judgeAddress(b.Try(ctx, s), "sender", address); v.Outcome != Pass {
+			return v
+		}
+		s = scene
+		s.To = []string{address}
+		if v := judgeAddress(b.Try(ctx, s), "recipient", address, "MAIL"); v.Outcome != Pass {
+			return v
+		}
+	}
+	if v, ok := b.Control(ctx, scene); !ok { // or it would refuse anything by now
+		return v
+	}
+	return pass()
+}
+
+func judgeAddress(t *Trial, who, address string, allowed ...string) (v Verdict) {
+	defer func() {
+		if v.Outcome != Pass {
+			v.Reason = fmt.Sprintf("the %s was %q", who, address)
+		}
+	}()
+	allowed = append(allowed, "EHLO", "HELO", "NOOP", "RSET")
+	if line, ok := t.beyond(append(allowed, signIns()...)...); ok {
+		return t.fail("nothing of the address", line+"; "+t.said())
+	}
+	if !t.refused() {
+		return t.fail("an error", t.said())
+	}
+	return pass()
+}
+
+func recipientResults() Case {
+	return Case{
+		ID:        "C-TXN-07",
+		Title:     "Each recipient has a result of its own",
+		Area:      AreaSession,
+		Refs:      []Ref{{RFC: 5321, Section: "3.3", Level: LowerMust}},
+		Needs:     []Need{NeedTLS, NeedAuth},
+		Tiers:     []Tier{Passive},
+		Procedure: "Control: one recipient. Then three: the first is accepted, the second refused by 550, the third by 451.",
+		Pass: "The message is delivered to the first, and the client says so of each; one that does not tell " +
+			"recipients apart reports a failure. If it gives up the first one, too, and says so, the outcome is warn.",
+		Mutant: "says nothing of those who were refused",
+		Since:  "v0.1.0",
+		Client: runRecipientResults,
+	}
+}
+
+func runRecipientResults(ctx context.Context, b *ClientBench) Verdict {
+	scene, v, ok := b.SignIn(ctx, Scene{})
+	if !ok {
+		return v
+	}
+	scene.To = []string{"first@example.test", "second@example.test", "third@example.test"}
+	scene.Server.Faults = []mock.Fault{
+		mock.At("RCPT").Nth(2).Do(mock.Reply(550, "5.1.1", "No such user")),
+		mock.At("RCPT").Nth(3).Do(mock.Reply(451, "4.3.0", "Try again later")),
+	}
+	return judgeRecipients(b.Try(ctx, scene), Delivered, Permanent, Temporary)
+}
+
+// judgeRecipients judges what a client makes of recipients that were accepted and
+// refused; want is what became of each.
+func judgeRecipients(t *Trial, want ...Status) Verdict {
+	t.fault = "RCPT"
+	to, answer := t.message.To, t.Answer
+	wants := fmt.Sprintf("%v for %v", want, to)
+	if !t.answered("RCPT", 550) {
+		return t.notReached("the recipients")
+	}
+	switch {
+	case t.Crash != "", answer.Status == Delivered, answer.Status != Partial && answer.Err == nil:
+		return t.fail("an error, or a partial delivery, for some recipients were refused", t.said())
+	case len(t.Messages) > 1:
+		return t.fail("one message", fmt.Sprintf("%d messages; %s", len(t.Messages), t.said()))
+	}
+	for i, address := range to {
+		status, told := answer.Recipients[address]
+		if !told {
+			continue
+		}
+		delivered := len(t.Messages) == 1 && want[i] == Delivered
+		switch {
+		case (status == Delivered) != delivered,
+			status == Temporary && want[i] == Permanent, status == Permanent && want[i] == Temporary:
+			return t.fail(wants, fmt.Sprintf("%s for %s; %s", status, address, t.said()))
+		}
+	}
+	if len(t.Messages) == 0 {
+		return t.warn("a message to the recipient who was accepted", t.said())
+	}
+	return pass()
+}
