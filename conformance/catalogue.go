@@ -10,18 +10,40 @@ func Catalogue() []Case {
 func clientCases() []Case {
 	return []Case{
 		longToken(),
+		junkChallenge(),
 		refusedSecret(),
+		authCodes(),
 		earlySuccess(),
+		extraChallenge(),
+		strayCancel(),
 		hiddenSecrets(),
+		lateGreeting(),
+		longGreeting(),
+		refusingGreeting(),
+		noGreeting(),
+		malformedGreeting(),
 		heloFallback(),
+		keywords(),
+		loginPrompts(),
+		bearerChallenge(),
+		noPipelining(),
+		pipelinedReplies(),
+		contentToNobody(),
+		closedBatch(),
 		fragmentedReplies(),
+		bareCodes(),
+		unknownCodes(),
 		mixedReply(),
 		endlessReply(),
 		unsolicitedReply(),
 		truncatedReply(),
+		shutdown(),
 		strippedSTARTTLS(),
 		refusedSTARTTLS(),
 		injectedReply(),
+		forgottenCapabilities(),
+		nestedSTARTTLS(),
+		nothingBehindSTARTTLS(),
 		badCertificate(),
 		timeouts(),
 		cancelled(),
@@ -30,12 +52,19 @@ func clientCases() []Case {
 		dotStuffing(),
 		bareLineEnds(),
 		recipientResults(),
+		missingReply(),
 		errorChallenge(),
+		refusedToken(),
+		failingToken(),
+		hostileToken(),
+		bareRefusal(),
 	}
 }
 
 // Rules that are not in an RFC.
 const (
-	googleXOAUTH2 = "Google, OAuth 2.0 Mechanism (XOAUTH2)"
-	goodPractice  = "good practice"
+	googleXOAUTH2    = "Google, OAuth 2.0 Mechanism (XOAUTH2)"
+	microsoftXOAUTH2 = "Microsoft, Authenticate an IMAP, POP or SMTP connection using OAuth"
+	loginDraft       = "draft-murchison-sasl-login-00"
+	goodPractice     = "good practice"
 )

@@ -130,7 +130,7 @@ func judgeErrorChallenge(t *Trial) Verdict {
 		return t.notReached("the 535")
 	case !t.refused():
 		return t.fail("an error, for the sign-in was refused", t.said())
-	case !tellsStatus(t.Answer.Err):
+	case !tells(t.Answer.Err, challengeStatus):
 		return t.warn("an error that tells the status "+challengeStatus+" of the challenge", t.said())
 	}
 	return pass()
@@ -163,11 +163,11 @@ func lastResponse(t *Trial) (mock.Command, bool) {
 	return mock.Command{}, false
 }
 
-// tellsStatus reports whether a person who is shown the error learns the status.
-func tellsStatus(err error) bool {
-	status := regexp.MustCompile(`\b` + challengeStatus + `\b`)
+// tells reports whether a person who is shown the error learns that number.
+func tells(err error, number string) bool {
+	word := regexp.MustCompile(`\b` + number + `\b`)
 	for _, e := range errorTree(err) {
-		if status.MatchString(fmt.Sprint(e)) {
+		if word.MatchString(fmt.Sprint(e)) {
 			return true
 		}
 	}

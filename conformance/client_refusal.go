@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/seed-55a66e92/postern/mock"
 )
@@ -31,12 +32,19 @@ func refusedSecret() Case {
 func runRefusedSecret(ctx context.Context, b *ClientBench) Verdict {
 	wrong := b.Secret(secretLen)
 	return b.eachCredential(ctx, Scene{}, func(scene Scene) Verdict {
-		scene.Server.Users = map[string]string{username: wrong}
-		if scene.Token != "" {
-			scene.Server.Users, scene.Server.Tokens = nil, bareRefuser{}
-		}
-		return judgeRefusedSecret(b.Try(ctx, scene))
+		return judgeRefusedSecret(b.Try(ctx, refusing(scene, wrong)))
 	})
+}
+
+// refusing returns the scene with a server that knows another password, and that
+// refuses tokens by 535 at once.
+func refusing(s Scene, password string) Scene {
+	if s.Token != "" {
+		s.Server.Tokens = bareRefuser{}
+	} else {
+		s.Server.Users = map[string]string{username: password}
+	}
+	return s
 }
 
 // signIns are the verbs of a session up to the sign-in.
@@ -73,4 +81,90 @@ func judgeRefusedSecret(t *Trial) Verdict {
 		return t.warn("a failure that is for good, until there is another credential", t.said())
 	}
 	return pass()
+}
+
+func authCodes() Case {
+	return Case{
+		ID:    "C-AUT-10",
+		Title: "A sign-in that fails for now is no failure for good",
+		Area:  AreaAuth,
+		Refs:  []Ref{{RFC: 4954, Section: "6", Level: Should}},
+		Needs: []Need{NeedTLS, NeedAuth},
+		Tiers: []Tier{Passive},
+		Procedure: "Control: 235. Then AUTH is answered by 454, 432, 534, 538, 530, 504 and 500. With a password and with " +
+			"a token, as far as the client can.",
+		Pass: "No MAIL, and the client reports a failure: with 454 not one of the credential and not for good, with " +
+			"those that begin with 5 not a temporary one, if it tells; else the outcome is warn.",
+		Mutant: "takes all of them for good",
+		Since:  "v0.1.0",
+		Client: runAuthCodes,
+	}
+}
+
+// authReplies are those of RFC 4954, Section 6, and 500, with which a server may
+// answer a line that is too long for it.
+func authReplies() []string {
+	return []string{
+		"454 4.7.0 Temporary authentication failure", "432 4.7.12 A password transition is needed",
+		"534 5.7.9 Authentication mechanism is too weak", "538 5.7.11 Encryption required for requested authentication mechanism",
+		"530 5.7.0 Authentication required", "504 5.5.4 Unrecognized authentication type", "500 5.5.6 Authentication Exchange line is too long",
+	}
+}
+
+func runAuthCodes(ctx context.Context, b *ClientBench) Verdict {
+	return b.eachCredential(ctx, Scene{}, func(scene Scene) Verdict {
+		for _, reply := range authReplies() {
+			scene.Server.Faults = []mock.Fault{mock.At("AUTH").Do(mock.Raw([]byte(reply + "\r\n")))}
+			if v := judgeAuthCode(b.Try(ctx, scene), reply); v.Outcome != Pass {
+				v.Reason = "AUTH was answered by " + reply
+				return v
+			}
+		}
+		return pass()
+	})
+}
+
+func judgeAuthCode(t *Trial, reply string) Verdict {
+	code := 0
+	fmt.Sscan(reply, &code)
+	if v := judgeClosed(t, "AUTH", code, append(signIns(), "*")...); v.Outcome != Pass {
+		return v
+	}
+	status := t.Answer.Status
+	switch {
+	case strings.HasPrefix(reply, "454") && (status == Permanent || status == AuthFailed),
+		code >= 500 && status == Temporary:
+		return t.warn("a failure of the kind that the code has", t.said())
+	}
+	return pass()
+}
+
+func bareRefusal() Case {
+	return Case{
+		ID:        "C-XOA-05",
+		Title:     "A token is refused by 535 alone",
+		Area:      AreaMechanisms,
+		Refs:      []Ref{{RFC: 4954, Section: "4", Level: Must}, {Document: microsoftXOAUTH2, Level: LowerMust}},
+		Needs:     []Need{NeedTLS, NeedAuth, NeedMechanism("XOAUTH2")},
+		Tiers:     []Tier{Passive},
+		Procedure: "Control: a good token. Then the server refuses it by 535 5.7.3, without an error challenge before.",
+		Pass:      "Nothing but QUIT follows, and the client reports a failure.",
+		Mutant:    "waits for a challenge",
+		AlsoKills: []string{"C-AUT-09", "C-AUT-18", "C-XOA-02"}, // which hang at a 535, too
+		Since:     "v0.1.0",
+		Client:    runBareRefusal,
+	}
+}
+
+func runBareRefusal(ctx context.Context, b *ClientBench) Verdict {
+	scene := Scene{Token: b.Secret(secretLen), Mechanism: "XOAUTH2"}
+	if v, ok := b.Control(ctx, scene); !ok {
+		return v
+	}
+	scene.Server.Tokens = bareRefuser{}
+	t := b.Try(ctx, scene)
+	if !t.answered("AUTH", 535) && !t.answered("AUTH/2", 535) {
+		return t.notReached("the 535")
+	}
+	return judgeClosed(t, "EHLO", 250, append(signIns(), "*")...)
 }

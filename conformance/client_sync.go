@@ -50,10 +50,7 @@ func runEndlessReply(ctx context.Context, b *ClientBench) Verdict {
 func judgeEndless(t *Trial, allowed int64) Verdict {
 	const want = "an error after 1 MiB at most"
 	t.fault = "EHLO"
-	taken := int64(0)
-	for _, n := range t.taken {
-		taken += n
-	}
+	taken := sum(t.taken)
 	switch {
 	case len(t.commands("EHLO")) == 0, taken < 2*maxCommandLine:
 		return t.notReached("the reply to EHLO")
@@ -155,6 +152,38 @@ func judgeUncertain(t *Trial) Verdict {
 		return t.fail(want, t.said())
 	case t.Answer.Status == Permanent, t.Answer.Status == AuthFailed:
 		return t.warn("a failure that leaves open whether the message was delivered", t.said())
+	}
+	return pass()
+}
+
+func missingReply() Case {
+	return Case{
+		ID:    "C-TXN-10",
+		Title: "A message without a final reply is not sent again",
+		Area:  AreaSession,
+		Refs:  []Ref{{RFC: 5321, Section: "4.5.3.2.6", Level: Security}, {RFC: 5321, Section: "3.8", Level: Should}},
+		Needs: []Need{NeedTLS, NeedAuth},
+		Tiers: []Tier{Passive},
+		Procedure: "Control: 250 to the end of the message. Then the server closes the connection instead, and resets it. " +
+			"(Whether it has stored the message, the client cannot know.)",
+		Pass: "The client reports a failure, and does not send the message again by itself: that would deliver it " +
+			"twice. If it says that the failure is for good, the outcome is warn.",
+		Mutant: "tries once more",
+		Since:  "v0.1.0",
+		Client: runMissingReply,
+	}
+}
+
+func runMissingReply(ctx context.Context, b *ClientBench) Verdict {
+	scene, v, ok := b.SignIn(ctx, Scene{})
+	if !ok {
+		return v
+	}
+	for _, end := range []mock.Action{mock.Drop(), mock.Reset()} {
+		scene.Server.Faults = []mock.Fault{mock.At("EOD").Do(end)}
+		if v := judgeUncertain(b.Try(ctx, scene)); v.Outcome != Pass {
+			return v
+		}
 	}
 	return pass()
 }

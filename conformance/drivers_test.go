@@ -126,7 +126,7 @@ func naiveStatus(defect badclient.Defect, err error) conformance.Status {
 		return conformance.Delivered
 	case !errors.As(err, &refused):
 		return conformance.Failed
-	case refused.Verb == "AUTH" && defect == badclient.AllPermanent:
+	case refused.Verb == "AUTH" && refused.Code != 421 && defect == badclient.AllPermanent:
 		return conformance.Permanent
 	case refused.Verb == "greeting" && defect == badclient.GreetingStays:
 		return conformance.Permanent
@@ -228,6 +228,9 @@ func sendStandard(ctx context.Context, cfg conformance.ClientConfig, msg conform
 	}
 	if err := c.StartTLS(&tls.Config{ServerName: host, RootCAs: cfg.RootCAs}); err != nil {
 		return err
+	}
+	if ok, _ := c.Extension("AUTH"); !ok {
+		return errors.New("AUTH is not offered")
 	}
 	if err := c.Auth(netsmtp.PlainAuth("", cfg.Username, cfg.Password, host)); err != nil {
 		return err

@@ -52,18 +52,40 @@ func subjects() []subject {
 	return []subject{
 		right,
 		mutant(badclient.LongInitialResponse, "C-AUT-03"),
+		mutant(badclient.IgnoreJunk, "C-AUT-06"),
 		mutant(badclient.RetrySecret, "C-AUT-09"),
+		mutant(badclient.AllPermanent, "C-AUT-10"),
 		mutant(badclient.BelieveEarlySuccess, "C-AUT-12"),
+		mutant(badclient.AnswerAgain, "C-AUT-14"),
+		mutant(badclient.StrayCancel, "C-AUT-15"),
 		mutant(badclient.LogAUTH, "C-AUT-18"),
+		mutant(badclient.TalkFirst, "C-GRT-01"),
+		mutant(badclient.FirstLine, "C-GRT-02"),
+		mutant(badclient.GreetingStays, "C-GRT-03"),
+		mutant(badclient.SilentEOF, "C-GRT-05"),
+		mutant(badclient.LooseCodes, "C-GRT-06"),
 		mutant(badclient.FallBackToHELO, "C-HEL-03"),
+		mutant(badclient.CaseSensitive, "C-HEL-04"),
+		mutant(badclient.NeedPasswordPrompt, "C-LGN-01"),
+		mutant(badclient.EmptyToBearerError, "C-OAB-01"),
+		mutant(badclient.AlwaysPipeline, "C-PIP-01"),
+		mutant(badclient.MatchByCode, "C-PIP-02"),
+		mutant(badclient.ContentToNobody, "C-PIP-03"),
+		mutant(badclient.EOFWins, "C-PIP-04"),
 		mutant(badclient.ReadByRead, "C-REP-01"),
+		mutant(badclient.NeedText, "C-REP-02"),
+		mutant(badclient.ExactCodes, "C-REP-03"),
 		mutant(badclient.LastCodeWins, "C-REP-06"),
 		mutant(badclient.UnboundedReply, "C-REP-07"),
 		mutant(badclient.IgnoreUnsolicited, "C-REP-09"),
 		mutant(badclient.AcceptTruncated, "C-REP-10"),
+		mutant(badclient.GoOnAfter421, "C-REP-13"),
 		mutant(badclient.ContinueInClear, "C-TLS-01"),
 		mutant(badclient.ClearAfterRefusal, "C-TLS-02"),
 		mutant(badclient.KeepPlaintext, "C-TLS-03"),
+		mutant(badclient.KeepCapabilities, "C-TLS-06"),
+		mutant(badclient.TLSWithinTLS, "C-TLS-07"),
+		mutant(badclient.PipelineSTARTTLS, "C-TLS-08"),
 		mutant(badclient.AcceptAnyCertificate, "C-TLS-09"),
 		mutant(badclient.OneTimer, "C-TMO-01"),
 		mutant(badclient.NoTimer, "C-TMO-01"),
@@ -73,8 +95,13 @@ func subjects() []subject {
 		mutant(badclient.MissBufferEdge, "C-TXN-04"),
 		mutant(badclient.BareLineEnds, "C-TXN-05"),
 		mutant(badclient.RejectedDelivered, "C-TXN-07"),
+		mutant(badclient.ResendAfterEOF, "C-TXN-10"),
 		mutant(badclient.CancelErrorChallenge, "C-XOA-01"),
 		hangs(badclient.HangOnErrorChallenge, "C-XOA-01"),
+		mutant(badclient.LoopTokens, "C-XOA-02"),
+		mutant(badclient.EmptyToken, "C-XOA-03"),
+		mutant(badclient.AnyToken, "C-XOA-04"),
+		hangs(badclient.WaitForChallenge, "C-XOA-05"),
 		idle("null-delivered", silent(delivered)),
 		idle("null-refused", silent(refused)),
 		idle("null-nothing", silent(conformance.Answer{})),
@@ -117,20 +144,23 @@ func judge(t *testing.T, s subject, id string, network mock.Network) conformance
 // defect, and passes nobody who proves nothing.
 func TestKillMatrix(t *testing.T) {
 	cases := casesFor("C")
-	rows := make([][]string, 0, len(cases))
-	for _, s := range subjects() {
-		t.Run(s.name, func(t *testing.T) {
-			row := []string{s.name}
-			for _, c := range cases {
-				result := judge(t, s, c.ID, mock.InMemory)
-				row = append(row, cell(s, result.Outcome))
-				if problem := wrongOutcome(s, c, result.Outcome); problem != "" {
-					t.Errorf("%s\n%s", problem, result)
+	all := subjects()
+	rows := make([][]string, len(all))
+	t.Run("subjects", func(t *testing.T) {
+		for i, s := range all {
+			t.Run(s.name, func(t *testing.T) {
+				t.Parallel()
+				rows[i] = []string{s.name}
+				for _, c := range cases {
+					result := judge(t, s, c.ID, mock.InMemory)
+					rows[i] = append(rows[i], cell(s, result.Outcome))
+					if problem := wrongOutcome(s, c, result.Outcome); problem != "" {
+						t.Errorf("%s\n%s", problem, result)
+					}
 				}
-			}
-			rows = append(rows, row)
-		})
-	}
+			})
+		}
+	})
 	if t.Failed() {
 		return
 	}
@@ -153,12 +183,23 @@ func wrongOutcome(s subject, c conformance.Case, got conformance.Outcome) string
 	case s.idle && got.Good():
 		return "a client that proves nothing does well"
 	case s.idle:
-	case s.kills == c.ID && got != conformance.Fail:
+	case s.kills == c.ID && got != killed(c):
 		return "the case does not find its own mutant"
 	case s.kills != c.ID && !also && got != conformance.Pass:
 		return "the case fails a client that is right about it"
 	}
 	return ""
+}
+
+// killed is what a case says of its mutant: a recommendation that is not followed is
+// a warning.
+func killed(c conformance.Case) conformance.Outcome {
+	for _, ref := range c.Refs {
+		if ref.Level != conformance.Should {
+			return conformance.Fail
+		}
+	}
+	return conformance.Warn
 }
 
 func byID(id string) conformance.Case {

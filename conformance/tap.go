@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"slices"
 	"sync"
 
 	"github.com/seed-55a66e92/postern/mock"
@@ -116,6 +117,13 @@ func (t *tap) open() int {
 	return n
 }
 
+// early reports whether a client sent something before it was handed anything.
+func (t *tap) early() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.ContainsFunc(t.conns, func(c *tappedConn) bool { return c.early })
+}
+
 // waits returns how many calls of dial were made to wait.
 func (t *tap) waits() int {
 	t.mu.Lock()
@@ -163,6 +171,7 @@ type tappedConn struct {
 	// Guarded by tap.mu.
 	record bytes.Buffer
 	taken  int64
+	early  bool // something was sent while taken was 0
 	closed bool
 }
 
@@ -192,6 +201,7 @@ func (c *tappedConn) Close() error {
 func (c *tappedConn) keep(p []byte) {
 	c.tap.mu.Lock()
 	defer c.tap.mu.Unlock()
+	c.early = c.early || c.taken == 0
 	c.record.Write(p[:min(len(p), maxTapped-c.record.Len())])
 }
 

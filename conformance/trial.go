@@ -22,6 +22,7 @@ type Trial struct {
 	message Message  // that was to be sent
 	taken   []int64  // octets that the client was handed, by connection
 	left    int      // connections that it had not closed a second after its answer
+	early   bool     // it sent something before it was handed anything
 	stalled int      // calls of Dial that were made to wait
 	fault   string   // the verb at whose reply something was wrong, "" if none is
 	mark    string   // of the message
@@ -124,13 +125,15 @@ func (t *Trial) beyond(allowed ...string) (line string, found bool) {
 	return "", false
 }
 
+// tlsHandshake is the type of the record with which TLS begins (RFC 8446, Section 5.1).
+const tlsHandshake = 22
+
 // clearLines returns the lines that were sent in clear: all up to the record with
-// which TLS begins (RFC 8446, Section 5.1).
+// which TLS begins.
 func clearLines(octets []byte) []string {
-	const handshake = 22
 	var lines []string
 	for line := range bytes.Lines(octets) {
-		if line[0] == handshake {
+		if line[0] == tlsHandshake {
 			break
 		}
 		lines = append(lines, string(bytes.TrimRight(line, "\r\n")))

@@ -29,7 +29,8 @@ func (b *ClientBench) Try(ctx context.Context, s Scene) *Trial {
 	b.send(ctx, t, a, s)
 	t.Log = a.log.String()
 	t.Sessions, t.Messages = a.server.Sessions(), a.server.Messages()
-	t.octets, t.taken, t.left, t.stalled = a.tap.octets(), a.tap.taken(), a.left, a.tap.waits()
+	t.octets, t.left = a.tap.octets(), a.left
+	t.taken, t.early, t.stalled = a.tap.taken(), a.tap.early(), a.tap.waits()
 	return t
 }
 
@@ -180,7 +181,10 @@ func (a *attempt) config(s Scene) ClientConfig {
 		Timeout:   s.Timeout,
 		Log:       a.log,
 	}
-	if s.Token != "" {
+	switch {
+	case s.tokens != nil:
+		cfg.Token = func(context.Context) (string, error) { return s.tokens() }
+	case s.Token != "":
 		cfg.Token = func(context.Context) (string, error) { return s.Token, nil }
 	}
 	return cfg

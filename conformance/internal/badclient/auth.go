@@ -103,7 +103,7 @@ func (s *session) exchange(name, secret string) error {
 	if reply.Code == 235 {
 		return m.done()
 	}
-	if s.defect == StrayCancel {
+	if s.defect == StrayCancel && reply.Code == 535 {
 		_ = s.write("*")
 		_, _ = s.read()
 	}

@@ -14,7 +14,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
+	"os"
 	"strings"
 	"time"
 )
@@ -80,8 +82,11 @@ type session struct {
 // Send sends one message.
 func Send(ctx context.Context, defect Defect, cfg Config, msg Message) (Result, error) {
 	result, err := send(ctx, defect, cfg, msg)
-	if defect == ResendAfterEOF && result.Uncertain && errors.Is(err, errNoReply) {
+	switch {
+	case defect == ResendAfterEOF && errors.Is(err, errNoReply) && !errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil:
 		result, err = send(ctx, defect, cfg, msg)
+	case defect == SilentEOF && errors.Is(err, errNoGreeting) && errors.Is(err, io.EOF):
+		return Result{Delivered: true}, nil
 	}
 	if err != nil && ctx.Err() != nil {
 		err = errors.Join(ctx.Err(), err)
@@ -112,6 +117,7 @@ func send(ctx context.Context, defect Defect, cfg Config, msg Message) (Result, 
 		_ = conn.SetDeadline(time.Now().Add(cfg.Timeout)) // a wait that ends late is the defect
 	}
 	if err := s.open(ctx); err != nil {
+		s.leave(err)
 		return Result{}, err
 	}
 	result, err := s.transact(msg)
@@ -127,7 +133,13 @@ func send(ctx context.Context, defect Defect, cfg Config, msg Message) (Result, 
 // for the answer.
 func (s *session) leave(err error) {
 	var refused *ReplyError
-	if errors.As(err, &refused) && refused.Code != 421 {
+	if !errors.As(err, &refused) {
+		return
+	}
+	if refused.Code == 421 && s.defect == GoOnAfter421 {
+		_, _ = s.command("RSET", "RSET")
+	}
+	if refused.Code != 421 {
 		_ = s.write("QUIT")
 	}
 }
@@ -144,7 +156,7 @@ func (s *session) open(ctx context.Context) error {
 			return err
 		}
 	}
-	if _, err := s.reply("greeting"); err != nil {
+	if err := s.greeting(); err != nil {
 		return err
 	}
 	if err := s.hello(s.defect == TalkFirst); err != nil {
@@ -158,7 +170,28 @@ func (s *session) open(ctx context.Context) error {
 	if s.offers == nil {
 		return nil // HELO, which has no extensions
 	}
+	if s.defect == TLSWithinTLS {
+		if err := s.nest(); err != nil {
+			return err
+		}
+	}
 	return s.auth(ctx)
+}
+
+var errNoGreeting = errors.New("no greeting")
+
+func (s *session) greeting() error {
+	s.wait()
+	start, err := s.in.in.Peek(4)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNoGreeting, err)
+	}
+	if string(start) == "220-" && s.defect == FirstLine {
+		_, err := s.in.in.ReadString('\n')
+		return err
+	}
+	_, err = s.reply("greeting")
+	return err
 }
 
 func (s *session) startTLS() error {
@@ -171,7 +204,11 @@ func (s *session) startTLS() error {
 		}
 		return fmt.Errorf("STARTTLS is not offered")
 	}
-	reply, err := s.command("STARTTLS", "STARTTLS")
+	line := "STARTTLS"
+	if s.defect == PipelineSTARTTLS {
+		line += "\r\nEHLO client.test"
+	}
+	reply, err := s.command("STARTTLS", line)
 	if err != nil || reply.Code != 220 {
 		var refused *ReplyError
 		if s.defect == ClearAfterRefusal && (err == nil || errors.As(err, &refused)) {
@@ -189,11 +226,27 @@ func (s *session) startTLS() error {
 	if err := s.handshake(); err != nil {
 		return err
 	}
+	if err := s.hello(false); err != nil {
+		return err
+	}
 	if s.defect == KeepCapabilities {
+		maps.Copy(before, s.offers)
 		s.offers = before
+	}
+	return nil
+}
+
+// nest sends STARTTLS within TLS, and goes on whatever the answer is.
+func (s *session) nest() error {
+	if _, ok := s.offers["STARTTLS"]; !ok {
 		return nil
 	}
-	return s.hello(false)
+	_, err := s.command("STARTTLS", "STARTTLS")
+	var refused *ReplyError
+	if errors.As(err, &refused) {
+		return nil
+	}
+	return err
 }
 
 func (s *session) handshake() error {
@@ -205,6 +258,7 @@ func (s *session) handshake() error {
 		ServerName:         host,
 		RootCAs:            s.cfg.RootCAs,
 		MinVersion:         tls.VersionTLS12,
+		CurvePreferences:   []tls.CurveID{tls.X25519}, // the default costs twice the time
 		InsecureSkipVerify: s.defect == AcceptAnyCertificate,
 	})
 	s.wait()
@@ -224,7 +278,7 @@ func (s *session) hello(said bool) error {
 	}
 	reply, err := s.reply("EHLO")
 	var refused *ReplyError
-	if s.defect == FallBackToHELO && errors.As(err, &refused) {
+	if s.defect == FallBackToHELO && errors.As(err, &refused) && refused.Code/10 == 50 {
 		s.offers = nil
 		_, err = s.command("HELO", "HELO client.test")
 		return err

@@ -39,6 +39,7 @@ const (
 	CaseSensitive  Defect = "case-sensitive"
 	TalkFirst      Defect = "talk-first"     // before the greeting
 	FirstLine      Defect = "first-line"     // of a greeting is all of it
+	SilentEOF      Defect = "silent-eof"     // a connection that ends before the greeting is a success
 	GreetingStays  Defect = "greeting-stays" // refused for ever, whatever the code
 
 	// Replies.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/seed-55a66e92/postern/internal/wire"
@@ -81,13 +80,24 @@ func (s *session) reply(verb string) (wire.Reply, error) {
 func (s *session) accepted(verb string, code int) bool {
 	switch {
 	case s.defect == ExactCodes:
-		return slices.Contains([]int{220, 250, 221, 354}, code)
+		return code == usual(verb)
 	case verb == "DATA" && s.defect == ContentAnyway:
 		return code < 400
-	case verb == "DATA":
-		return code/100 == 3
 	}
-	return code/100 == 2
+	return code/100 == usual(verb)/100
+}
+
+// usual returns the code that accepts a command in most sessions.
+func usual(verb string) int {
+	switch verb {
+	case "greeting", "STARTTLS":
+		return 220
+	case "QUIT":
+		return 221
+	case "DATA":
+		return 354
+	}
+	return 250
 }
 
 // read reads a reply and logs it.

@@ -95,7 +95,7 @@ func parseSame(line []byte, before int) (int, bool, []byte, error) {
 
 // parseWithText wants a text on each line.
 func parseWithText(line []byte, before int) (int, bool, []byte, error) {
-	if len(line) < 5 {
+	if len(line) < 5 && !bytes.HasPrefix(line, []byte("334")) {
 		return 0, false, nil, errors.New("a reply without a text")
 	}
 	return parseSame(line, before)

@@ -38,7 +38,7 @@ func steps(msg Message) []step {
 func (s *session) transact(msg Message) (Result, error) {
 	replies, err := s.envelope(steps(msg))
 	result := Result{Rejected: s.rejected(msg.To, replies)}
-	refusal := firstRefusal(replies, result.Rejected, msg.To)
+	refusal := s.firstRefusal(replies, result.Rejected, msg.To)
 	if err != nil {
 		if refusal != nil && s.defect != EOFWins {
 			err = refusal
@@ -119,26 +119,28 @@ func (s *session) envelope(all []step) ([]wire.Reply, error) {
 // rejected returns the recipients that were refused: the replies come in the order
 // of the commands (RFC 2920, Section 3.1).
 func (s *session) rejected(to []string, replies []wire.Reply) map[string]*ReplyError {
-	refused := make(map[string]*ReplyError)
+	var addresses []string
+	var refusals []*ReplyError
 	for i, address := range to {
 		if i+1 < len(replies) && !s.accepted("RCPT", replies[i+1].Code) {
-			refused[address] = &ReplyError{Verb: "RCPT", Code: replies[i+1].Code, Lines: replies[i+1].Lines}
+			addresses = append(addresses, address)
+			refusals = append(refusals, &ReplyError{Verb: "RCPT", Code: replies[i+1].Code, Lines: replies[i+1].Lines})
 		}
 	}
-	if s.defect != MatchByCode {
-		return refused
+	if s.defect == MatchByCode {
+		addresses = to[len(to)-len(addresses):]
 	}
-	last := make(map[string]*ReplyError) // as many, but the last ones
-	for _, e := range refused {
-		last[to[len(to)-1-len(last)]] = e
+	refused := make(map[string]*ReplyError)
+	for i, address := range addresses {
+		refused[address] = refusals[i]
 	}
-	return last
+	return refused
 }
 
 // firstRefusal returns the refusal of the sender or of the first recipient that was
 // refused, nil if neither is there.
-func firstRefusal(replies []wire.Reply, rejected map[string]*ReplyError, to []string) error {
-	if len(replies) > 0 && replies[0].Code/100 != 2 {
+func (s *session) firstRefusal(replies []wire.Reply, rejected map[string]*ReplyError, to []string) error {
+	if len(replies) > 0 && !s.accepted("MAIL", replies[0].Code) {
 		return &ReplyError{Verb: "MAIL", Code: replies[0].Code, Lines: replies[0].Lines}
 	}
 	for _, address := range to {
