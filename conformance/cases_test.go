@@ -23,6 +23,24 @@ func vague(ctx context.Context, cfg conformance.ClientConfig, msg conformance.Me
 	return answer
 }
 
+// brief is vague, and tells success and failure apart and nothing else.
+func brief(ctx context.Context, cfg conformance.ClientConfig, msg conformance.Message) conformance.Answer {
+	answer := vague(ctx, cfg, msg)
+	if answer.Status == conformance.Partial {
+		answer.Err = errMade
+	}
+	return conformance.AnswerOf(answer.Err)
+}
+
+// forGood takes all failures for good.
+func forGood(ctx context.Context, cfg conformance.ClientConfig, msg conformance.Message) conformance.Answer {
+	answer := naive(badclient.None)(ctx, cfg, msg)
+	if answer.Err != nil {
+		answer.Status = conformance.Permanent
+	}
+	return answer
+}
+
 // A secretKeeper is an error that keeps the credentials for whoever dumps it.
 type secretKeeper struct{ credentials string }
 
@@ -95,6 +113,18 @@ func TestCases(t *testing.T) {
 		{"encoded password within an error", "C-AUT-18", keeping(encoded), conformance.Fail, "a secret, hexadecimal, in the error"},
 		{"trusts in STARTTLS", "C-TLS-09", trusting(conformance.STARTTLSRequired), conformance.Fail, "an expired certificate after STARTTLS"},
 		{"trusts in implicit TLS", "C-TLS-09", trusting(conformance.ImplicitTLS), conformance.Fail, "an expired certificate after implicit TLS"},
+		{"error without a reason, timeout", "C-TMO-01", vague, conformance.Warn, "an error that says that it was a timeout"},
+		{"error without a reason, cancelled", "C-TMO-06", vague, conformance.Warn, "an error that matches context.Canceled"},
+		{"error without a reason, no token", "C-XOA-03", vague, conformance.Warn, "an error that wraps the one of ClientConfig.Token"},
+		{"error without a reason, 550 and the end", "C-PIP-04", brief, conformance.Fail, "a failure for good, or one that tells the 550"},
+		{"nothing of recipients, all well otherwise", "C-PIP-02", brief, conformance.Skip, "does not tell recipients apart"},
+		{"nothing of recipients, results", "C-TXN-07", brief, conformance.Pass, ""},
+		{"nothing but success and failure", "C-REP-03", brief, conformance.Pass, ""},
+		{"nothing but success and failure, no reply", "C-TXN-10", brief, conformance.Pass, ""},
+		{"for good, no reply", "C-TXN-10", forGood, conformance.Warn, "a failure that leaves open whether the message was delivered"},
+		{"for good, no greeting", "C-GRT-05", forGood, conformance.Warn, "a failure for now"},
+		{"for good, STARTTLS", "C-TLS-02", forGood, conformance.Warn, "a failure for now, for the code is 454"},
+		{"for good, 421", "C-REP-13", forGood, conformance.Fail, "an end to the session, and a failure for now"},
 		{"tokens only", "C-TLS-01", tokensOnly, conformance.Pass, ""},
 		{"tokens only, every mode", "C-TLS-09", tokensOnly, conformance.Pass, ""},
 		{"tokens only, secrets", "C-AUT-18", tokensOnly, conformance.Pass, ""},

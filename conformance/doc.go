@@ -25,7 +25,15 @@
 // that matches [errors.ErrUnsupported]; cases that need it are skipped, and say
 // so. Unless told otherwise, servers listen on a free port of 127.0.0.1; a client
 // that connects through ClientConfig.Dial needs no network at all, see
-// ClientTarget.Network.
+// ClientTarget.Network. Such a client is better tested by
+//
+//	conformance.RunClientInBubbles(t, synctest.Test, driver)
+//
+// Then its timeouts of minutes pass in no time, and the cases about them run.
+//
+// A driver that tells success and failure apart is enough. The more it tells, the
+// more is asked: whether a failure is for now or for good, what became of each
+// recipient, whether a message may have been delivered; see [Answer].
 //
 // # Without package testing
 //
@@ -64,11 +72,54 @@
 // procedure and the criterion of each:
 //
 //	C-AUT-03  a token too long for the AUTH line follows it (RFC 4954, Section 4)
+//	C-AUT-06  a challenge that is not base64 ends the exchange (RFC 4954, Section 4)
+//	C-AUT-09  a credential that was refused is not tried again (RFC 4954, Section 6)
+//	C-AUT-10  a sign-in that fails for now is no failure for good (RFC 4954, Section 6)
+//	C-AUT-12  SCRAM is no success until the server has proved itself (RFC 5802, Section 5; RFC 7677)
+//	C-AUT-14  a challenge that the mechanism does not have ends the exchange (RFC 4954, Section 4)
+//	C-AUT-15  nothing answers a final reply to AUTH (RFC 5321, Section 4.2)
 //	C-AUT-18  logs and errors hold no secret
+//	C-GRT-01  nothing is sent before the greeting (RFC 5321, Section 4.3.1)
+//	C-GRT-02  a greeting of several lines is one greeting (RFC 5321, Section 4.2.1)
+//	C-GRT-03  a greeting that refuses is for good with 554 and for now with 421 (RFC 5321, Section 3.1)
+//	C-GRT-05  a connection that ends before the greeting is a temporary failure (RFC 5321, Section 3.8)
+//	C-GRT-06  what is no reply is not taken for one (RFC 5321, Section 4.2)
+//	C-HEL-03  no HELO in place of EHLO if TLS or a sign-in is required (RFC 3207, Section 6)
+//	C-HEL-04  keywords count in any case and order (RFC 5321, Section 4.1.1.1)
+//	C-LGN-01  LOGIN answers its two prompts whatever they say
+//	C-OAB-01  an OAUTHBEARER error challenge is answered by %x01 (RFC 7628, Section 3.2.3)
+//	C-PIP-01  one command at a time unless PIPELINING is offered (RFC 2920, Section 3.1)
+//	C-PIP-02  replies belong to the commands in their order (RFC 2920, Section 3.1)
+//	C-PIP-03  no content if every recipient was refused (RFC 2920, Section 3.1)
+//	C-PIP-04  a refusal counts although the connection ends behind it (RFC 5321, Section 3.8)
+//	C-REP-01  how replies are cut into packets makes no difference (RFC 5321, Section 4.2.1)
+//	C-REP-02  a code without a text is a reply (RFC 5321, Section 4.2)
+//	C-REP-03  an unknown code means what its first digit says (RFC 5321, Section 4.3.2)
 //	C-REP-06  a reply of several codes is not believed (RFC 5321, Section 4.2.1)
+//	C-REP-07  a reply without a last line comes to an end (RFC 5321, Section 7.8)
+//	C-REP-09  a reply that nothing asked for does not stand for another (RFC 5321, Section 4.2)
+//	C-REP-10  a final reply that breaks off is no success (RFC 5321, Section 3.8)
+//	C-REP-13  421 is a temporary failure and the end of the session (RFC 5321, Section 3.8)
 //	C-TLS-01  no sign-in without STARTTLS if TLS is required (RFC 3207, Section 6)
+//	C-TLS-02  no sign-in if STARTTLS is answered by anything but 220 (RFC 3207, Section 4)
+//	C-TLS-03  replies in clear behind the 220 are not believed (RFC 3207, Section 4.2)
+//	C-TLS-06  what was offered before TLS is forgotten within (RFC 3207, Section 4.2)
+//	C-TLS-07  no STARTTLS within TLS (RFC 3207, Section 4.2)
+//	C-TLS-08  nothing is sent between STARTTLS and the handshake (RFC 3207, Section 4; RFC 8446)
 //	C-TLS-09  no sign-in over TLS with a bad certificate (RFC 4954, Section 14)
+//	C-TMO-01  each wait has a timeout of its own, which can be set (RFC 5321, Section 4.5.3.2)
+//	C-TMO-06  the end of a context ends whatever is going on
+//	C-TXN-01  an address with a control character is refused (RFC 5321, Section 4.1.2)
+//	C-TXN-03  no content unless the server asks for it (RFC 5321, Section 3.3)
+//	C-TXN-04  dots at the starts of lines arrive as they were (RFC 5321, Section 4.5.2)
+//	C-TXN-05  no bare CR or LF is sent in content (RFC 5321, Section 2.3.8)
+//	C-TXN-07  each recipient has a result of its own (RFC 5321, Section 3.3)
+//	C-TXN-10  a message without a final reply is not sent again (RFC 5321, Section 4.5.3.2.6)
 //	C-XOA-01  an XOAUTH2 error challenge is answered and reported
+//	C-XOA-02  a refused token is replaced once, and never sent again (RFC 7628, Section 5)
+//	C-XOA-03  without a token there is no sign-in
+//	C-XOA-04  a token that could be more than a token is not sent (RFC 7628, Section 3.1)
+//	C-XOA-05  a token is refused by 535 alone (RFC 4954, Section 4)
 //
 // [Suite.Add] adds cases of your own; their ids begin with "X-".
 //
