@@ -272,6 +272,26 @@ func TestRefusedMechanismThatSawThePassword(t *testing.T) {
 	}
 }
 
+// One that has not seen it is followed by another that is as strong (RFC 4954,
+// Section 6, of 534).
+func TestRefusedMechanismThatSawNoPassword(t *testing.T) {
+	for _, code := range []int{504, 534} {
+		s := mock.Start(t, mock.Options{
+			Network: mock.InMemory, Users: map[string]string{user: "pencil"}, Mechanisms: []string{"SCRAM-SHA-256", "SCRAM-SHA-1"},
+			Faults: []mock.Fault{mock.At("AUTH").Nth(1).Do(mock.Reply(code, "5.7.9", "Not by this one"))},
+		})
+		c, err := smtp.Dial(t.Context(), config(s, sasl.Password(user, "pencil")))
+		if err != nil {
+			t.Errorf("%d: %v, %d AUTH", code, err, len(s.Auths()))
+			continue
+		}
+		c.Close()
+		if auths := s.Auths(); len(auths) != 2 || auths[1].Mechanism != "SCRAM-SHA-1" || auths[1].Code != 235 {
+			t.Errorf("%d: %v, want SCRAM-SHA-1 behind the refusal", code, auths)
+		}
+	}
+}
+
 // What the server said of the token outlives the connection.
 func TestChallengeBeforeClose(t *testing.T) {
 	s := mock.Start(t, mock.Options{
