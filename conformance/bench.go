@@ -115,9 +115,10 @@ type Scene struct {
 	// never.
 	Cancel time.Duration
 
-	tokens    func() (string, error) // returns them instead of Token, which is set all the same
-	patience  time.Duration          // until the client is cut off; zero means as the suite says
-	stallDial bool                   // Dial waits until its context ends
+	nullSender bool                   // the message has no sender
+	tokens     func() (string, error) // returns them instead of Token, which is set all the same
+	patience   time.Duration          // until the client is cut off; zero means as the suite says
+	stallDial  bool                   // Dial waits until its context ends
 }
 
 // username is who signs in, in every scene.

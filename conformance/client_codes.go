@@ -99,6 +99,48 @@ type refusal struct {
 	wrong Status
 }
 
+func misleadingText() Case {
+	return Case{
+		ID:        "C-REP-04",
+		Title:     "The text of a reply decides nothing",
+		Area:      AreaReplies,
+		Refs:      []Ref{{RFC: 5321, Section: "4.2", Level: Must}},
+		Needs:     []Need{NeedTLS, NeedAuth},
+		Tiers:     []Tier{Passive},
+		Procedure: "Control: texts that suit their codes. Then RCPT is answered by \"250 Error: rejected\" and by \"550 Ok: accepted\".",
+		Pass:      "The message is delivered with the one, and the client reports a failure with the other.",
+		Mutant:    "goes by such words",
+		Since:     "v0.1.0",
+		Client:    runMisleadingText,
+	}
+}
+
+func runMisleadingText(ctx context.Context, b *ClientBench) Verdict {
+	scene, v, ok := b.SignIn(ctx, Scene{})
+	if !ok {
+		return v
+	}
+	scene.Server.Faults = []mock.Fault{mock.At("RCPT").Do(mock.Raw([]byte("250 Error: rejected\r\n")))}
+	t := b.Try(ctx, scene)
+	t.fault = "RCPT"
+	switch {
+	case !t.answered("RCPT", 250):
+		return t.notReached("the reply to RCPT")
+	case !t.succeeded():
+		return t.fail("a delivery, for the code is 250", t.said())
+	}
+	scene.Server.Faults = []mock.Fault{mock.At("RCPT").Do(mock.Raw([]byte("550 Ok: accepted\r\n")))}
+	t = b.Try(ctx, scene)
+	t.fault = "RCPT"
+	switch {
+	case !t.answered("RCPT", 550):
+		return t.notReached("the reply to RCPT")
+	case !t.refused():
+		return t.fail("an error, for the code is 550", t.said())
+	}
+	return pass()
+}
+
 func shutdown() Case {
 	return Case{
 		ID:        "C-REP-13",

@@ -18,10 +18,11 @@ func fragmentedReplies() Case {
 		Tiers: []Tier{Passive},
 		Procedure: "Control: each reply comes in one piece. Then the same session by line, by octet and in pieces of " +
 			"other sizes; once all is well, once the recipient is refused by a reply of two lines.",
-		Pass:   "The same commands and the same outcome, however the replies come.",
-		Mutant: "takes what one read returns for a reply",
-		Since:  "v0.1.0",
-		Client: runFragmentedReplies,
+		Pass:      "The same commands and the same outcome, however the replies come.",
+		Mutant:    "takes what one read returns for a reply",
+		AlsoKills: []string{"C-AUT-08", "C-TMO-04"}, // where a reply takes several reads, too
+		Since:     "v0.1.0",
+		Client:    runFragmentedReplies,
 	}
 }
 

@@ -18,6 +18,7 @@ func loginPrompts() Case {
 		Procedure: "Control: \"Username:\" and \"Password:\". Then prompts in other words, in another language, and empty ones.",
 		Pass:      "The user name and then the password, and the message is delivered.",
 		Mutant:    "wants to read \"Password:\"",
+		AlsoKills: []string{"C-AUT-08"}, // where another prompt is the long challenge
 		Since:     "v0.1.0",
 		Client:    runLoginPrompts,
 	}
@@ -29,10 +30,7 @@ func runLoginPrompts(ctx context.Context, b *ClientBench) Verdict {
 		return v
 	}
 	for _, prompts := range [][2]string{{"User Name\x00", "Password\x00"}, {"Benutzername", "Kennwort"}, {"", ""}} {
-		server := sasl.Mechanism{Name: "LOGIN", NewServer: func(context.Context, *sasl.Conn, sasl.Directory) (sasl.Server, error) {
-			return &prompter{prompts: prompts[:], want: []string{username, scene.Password}}, nil
-		}}
-		scene.Server.Registry = sasl.Default().Without("LOGIN").With(server)
+		scene.Server.Registry = prompting(scene.Password, prompts[:]...)
 		t := b.Try(ctx, scene)
 		t.fault = "AUTH"
 		switch {
@@ -43,6 +41,14 @@ func runLoginPrompts(ctx context.Context, b *ClientBench) Verdict {
 		}
 	}
 	return pass()
+}
+
+// prompting returns a registry in which LOGIN has other prompts.
+func prompting(password string, prompts ...string) *sasl.Registry {
+	server := sasl.Mechanism{Name: "LOGIN", NewServer: func(context.Context, *sasl.Conn, sasl.Directory) (sasl.Server, error) {
+		return &prompter{prompts: prompts, want: []string{username, password}}, nil
+	}}
+	return sasl.Default().Without("LOGIN").With(server)
 }
 
 // A prompter is a server side of LOGIN with prompts of its own.

@@ -56,6 +56,41 @@ func unheeded(line string) []mock.Action {
 	return []mock.Action{mock.Raw([]byte(line[:2])), mock.Raw([]byte(line[2:] + "\r\n"))}
 }
 
+func brokenHandshake() Case {
+	return Case{
+		ID:        "C-TLS-14",
+		Title:     "A handshake that fails is not followed by a session in clear",
+		Area:      AreaTLS,
+		Refs:      []Ref{{RFC: 3207, Section: "4", Level: Should}, {RFC: 3207, Section: "6", Level: Security}},
+		Needs:     []Need{NeedTLS, NeedAuth},
+		Tiers:     []Tier{Passive},
+		Procedure: "Control: 220 and a handshake. Then the server closes the connection behind the 220, and breaks off the handshake; it offers AUTH in clear.",
+		Pass:      "Neither AUTH nor MAIL is sent, on that connection or another, and the client reports a failure. If it says that it is for good, the outcome is warn.",
+		Mutant:    "connects again and does without TLS",
+		Since:     "v0.1.0",
+		Client:    runBrokenHandshake,
+	}
+}
+
+func runBrokenHandshake(ctx context.Context, b *ClientBench) Verdict {
+	scene, v, ok := b.SignIn(ctx, Scene{TLS: STARTTLSRequired})
+	if !ok {
+		return v
+	}
+	scene.Server.InsecureAuth = true
+	for _, end := range []mock.Action{mock.Drop(), mock.FailHandshake()} {
+		scene.Server.Faults = []mock.Fault{mock.At("TLS").Do(end)}
+		t := b.Try(ctx, scene)
+		if v := judgeClosed(t, "STARTTLS", 220, "STARTTLS"); v.Outcome != Pass {
+			return v
+		}
+		if t.Answer.Status == Permanent || t.Answer.Status == AuthFailed {
+			return t.warn("a failure for now", t.said())
+		}
+	}
+	return pass()
+}
+
 func injectedReply() Case {
 	return Case{
 		ID:    "C-TLS-03",

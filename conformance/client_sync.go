@@ -40,11 +40,42 @@ func runEndlessReply(ctx context.Context, b *ClientBench) Verdict {
 	scene.Server.Faults = []mock.Fault{
 		mock.At("EHLO").Nth(1).Do(mock.Endless(line, endlessSize), mock.Raw([]byte("250 STARTTLS\r\n"))),
 	}
-	allowed := int64(maxTaken)
-	if b.target.Network != mock.InMemory {
-		allowed += socketBuffer
+	return judgeEndless(b.Try(ctx, scene), b.mostTaken())
+}
+
+func endlessLine() Case {
+	return Case{
+		ID:        "C-REP-08",
+		Title:     "A line without an end comes to an end",
+		Area:      AreaReplies,
+		Refs:      []Ref{{RFC: 5321, Section: "4.5.3.1.5", Level: Security}},
+		Needs:     []Need{NeedTLS, NeedAuth},
+		Tiers:     []Tier{Passive},
+		Procedure: "Control: an ordinary reply to EHLO. Then \"250 \" and 32 MiB without CRLF, and the end of the connection.",
+		Pass:      "The client takes no more than 1 MiB of it and reports a failure.",
+		Mutant:    "reads lines of any length",
+		Since:     "v0.1.0",
+		Client:    runEndlessLine,
 	}
-	return judgeEndless(b.Try(ctx, scene), allowed)
+}
+
+func runEndlessLine(ctx context.Context, b *ClientBench) Verdict {
+	scene, v, ok := b.SignIn(ctx, Scene{})
+	if !ok {
+		return v
+	}
+	scene.Server.Faults = []mock.Fault{
+		mock.At("EHLO").Nth(1).Do(mock.Raw([]byte("25")), mock.Raw([]byte("0 ")), mock.Flood(endlessSize), mock.Drop()),
+	}
+	return judgeEndless(b.Try(ctx, scene), b.mostTaken())
+}
+
+// mostTaken is how many octets of something endless a client may take.
+func (b *ClientBench) mostTaken() int64 {
+	if b.target.Network == mock.InMemory {
+		return maxTaken
+	}
+	return maxTaken + socketBuffer
 }
 
 func judgeEndless(t *Trial, allowed int64) Verdict {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/seed-55a66e92/postern/mock"
@@ -62,9 +61,10 @@ func timeouts() Case {
 			"7 s. Then one that falls silent after the connect, or a command, or the message, with the same timeout.",
 		Pass: "The slow session succeeds. Each silence ends after 7 s, give or take a second or two for the end of the " +
 			"session, and the client reports a failure; its error is a timeout, or else the outcome is warn.",
-		Mutant: "has one timer for the whole session",
-		Since:  "v0.1.0",
-		Client: runTimeouts,
+		Mutant:    "has one timer for the whole session",
+		AlsoKills: []string{"C-TMO-04", "C-TMO-07"}, // which no client passes without timeouts
+		Since:     "v0.1.0",
+		Client:    runTimeouts,
 	}
 }
 
@@ -173,14 +173,11 @@ func runCancelled(ctx context.Context, b *ClientBench) Verdict {
 	if v := judgeCancelled(b.Try(ctx, dialling), stall{name: "let it connect"}); v.Outcome != Pass {
 		return v
 	}
-	points := append(stalls(),
-		stall{"begin TLS", "STARTTLS", 1, mock.At("TLS").Do(mock.Stall())},
-		stall{"read the content", "DATA", 1, mock.At("DATA").After().Do(mock.Stall())})
-	for _, s := range points {
+	for _, s := range append(stalls(), transportStalls()...) {
 		scene.Server.Faults = []mock.Fault{s.fault}
 		scene.Body = ""
-		if s.name == "read the content" {
-			scene.Body = strings.Repeat(strings.Repeat("x", 62)+"\r\n", 1<<14)
+		if s.verb == "DATA" {
+			scene.Body = bigBody()
 		}
 		if v := judgeCancelled(b.Try(ctx, scene), s); v.Outcome != Pass {
 			return v

@@ -93,6 +93,7 @@ func nothingBehindSTARTTLS() Case {
 		Procedure: "Control: nothing is wrong. Then the same again, with a reply to STARTTLS that takes a second.",
 		Pass:      "The octet behind the line of STARTTLS is the first one of a handshake, and it comes behind the 220; the message is delivered.",
 		Mutant:    "sends EHLO in one group with STARTTLS",
+		AlsoKills: []string{"C-TLS-14"}, // where nobody reads it
 		Since:     "v0.1.0",
 		Client:    runNothingBehindSTARTTLS,
 	}

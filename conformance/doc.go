@@ -71,10 +71,14 @@
 // again. C is for clients. [Catalogue] returns all cases, with the rule, the
 // procedure and the criterion of each:
 //
+//	C-AUT-02  a mechanism that nobody knows is not used (RFC 4422, Section 3.1)
 //	C-AUT-03  a token too long for the AUTH line follows it (RFC 4954, Section 4)
 //	C-AUT-06  a challenge that is not base64 ends the exchange (RFC 4954, Section 4)
+//	C-AUT-07  334 is the empty challenge with and without a space (RFC 4954, Section 4)
+//	C-AUT-08  a challenge may be long (RFC 4954, Section 4)
 //	C-AUT-09  a credential that was refused is not tried again (RFC 4954, Section 6)
 //	C-AUT-10  a sign-in that fails for now is no failure for good (RFC 4954, Section 6)
+//	C-AUT-11  a mechanism that the server refuses leaves another that is as strong (RFC 4954, Section 6)
 //	C-AUT-12  SCRAM is no success until the server has proved itself (RFC 5802, Section 5; RFC 7677)
 //	C-AUT-14  a challenge that the mechanism does not have ends the exchange (RFC 4954, Section 4)
 //	C-AUT-15  nothing answers a final reply to AUTH (RFC 5321, Section 4.2)
@@ -84,6 +88,7 @@
 //	C-GRT-03  a greeting that refuses is for good with 554 and for now with 421 (RFC 5321, Section 3.1)
 //	C-GRT-05  a connection that ends before the greeting is a temporary failure (RFC 5321, Section 3.8)
 //	C-GRT-06  what is no reply is not taken for one (RFC 5321, Section 4.2)
+//	C-HEL-01  EHLO comes first, with a domain or an address (RFC 5321, Section 4.1.1.1)
 //	C-HEL-03  no HELO in place of EHLO if TLS or a sign-in is required (RFC 3207, Section 6)
 //	C-HEL-04  keywords count in any case and order (RFC 5321, Section 4.1.1.1)
 //	C-LGN-01  LOGIN answers its two prompts whatever they say
@@ -95,8 +100,10 @@
 //	C-REP-01  how replies are cut into packets makes no difference (RFC 5321, Section 4.2.1)
 //	C-REP-02  a code without a text is a reply (RFC 5321, Section 4.2)
 //	C-REP-03  an unknown code means what its first digit says (RFC 5321, Section 4.3.2)
+//	C-REP-04  the text of a reply decides nothing (RFC 5321, Section 4.2)
 //	C-REP-06  a reply of several codes is not believed (RFC 5321, Section 4.2.1)
 //	C-REP-07  a reply without a last line comes to an end (RFC 5321, Section 7.8)
+//	C-REP-08  a line without an end comes to an end (RFC 5321, Section 4.5.3.1.5)
 //	C-REP-09  a reply that nothing asked for does not stand for another (RFC 5321, Section 4.2)
 //	C-REP-10  a final reply that breaks off is no success (RFC 5321, Section 3.8)
 //	C-REP-13  421 is a temporary failure and the end of the session (RFC 5321, Section 3.8)
@@ -107,14 +114,23 @@
 //	C-TLS-07  no STARTTLS within TLS (RFC 3207, Section 4.2)
 //	C-TLS-08  nothing is sent between STARTTLS and the handshake (RFC 3207, Section 4; RFC 8446)
 //	C-TLS-09  no sign-in over TLS with a bad certificate (RFC 4954, Section 14)
+//	C-TLS-14  a handshake that fails is not followed by a session in clear (RFC 3207, Section 4)
 //	C-TMO-01  each wait has a timeout of its own, which can be set (RFC 5321, Section 4.5.3.2)
+//	C-TMO-02  by itself, a client waits as long as servers may take (RFC 5321, Section 4.5.3.2)
+//	C-TMO-04  a reply that drips ends in time (RFC 5321, Section 4.5.3.2)
 //	C-TMO-06  the end of a context ends whatever is going on
+//	C-TMO-07  a handshake and a write that get nowhere end in time (RFC 5321, Section 4.5.3.2)
 //	C-TXN-01  an address with a control character is refused (RFC 5321, Section 4.1.2)
 //	C-TXN-03  no content unless the server asks for it (RFC 5321, Section 3.3)
 //	C-TXN-04  dots at the starts of lines arrive as they were (RFC 5321, Section 4.5.2)
 //	C-TXN-05  no bare CR or LF is sent in content (RFC 5321, Section 2.3.8)
+//	C-TXN-06  the end of the message adds nothing to it (RFC 5321, Section 4.1.1.4)
 //	C-TXN-07  each recipient has a result of its own (RFC 5321, Section 3.3)
+//	C-TXN-09  a message that was refused at its end is not sent again (RFC 5321, Section 4.2.5)
 //	C-TXN-10  a message without a final reply is not sent again (RFC 5321, Section 4.5.3.2.6)
+//	C-TXN-12  QUIT ends the session, and does not decide about the message (RFC 5321, Section 4.1.1.10)
+//	C-TXN-13  no octet above 127 goes to a server without 8BITMIME (RFC 5321, Section 2.4; RFC 6152)
+//	C-TXN-14  the null sender is <> (RFC 5321, Section 3.6.3)
 //	C-XOA-01  an XOAUTH2 error challenge is answered and reported
 //	C-XOA-02  a refused token is replaced once, and never sent again (RFC 7628, Section 5)
 //	C-XOA-03  without a token there is no sign-in

@@ -86,9 +86,9 @@ func (m TLSMode) String() string {
 // header. It refuses what it cannot send by an error of its own, not by one that
 // matches [errors.ErrUnsupported]: some cases hold what nobody may send.
 type Message struct {
-	From string
+	From string // empty: the null sender, to whom nothing bounces
 	To   []string
-	Data []byte // ASCII, header first; with CRLF line endings, unless the case is about those
+	Data []byte // header first; ASCII with CRLF line endings, unless the case is about those
 }
 
 // An Answer is what the client said came of a message.

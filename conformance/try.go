@@ -213,6 +213,9 @@ func (s Scene) message(mark string) Message {
 		To:   s.To,
 		Data: []byte(strings.Join(header, "\r\n") + cmp.Or(s.Body, "This message puts a client to the test.\r\n")),
 	}
+	if s.nullSender {
+		m.From = ""
+	}
 	if m.To == nil {
 		m.To = []string{recipient}
 	}

@@ -18,16 +18,26 @@ func (s *session) auth(ctx context.Context) error {
 	if s.cfg.Token != nil {
 		return s.authToken(ctx)
 	}
-	mechanism, err := s.choose("PLAIN", "LOGIN", scramSHA256)
-	if err != nil {
-		return err
-	}
-	err = s.exchange(mechanism, s.cfg.Password)
-	var refused *ReplyError
-	if s.defect == RetrySecret && errors.As(err, &refused) {
+	known := []string{"PLAIN", "LOGIN", scramSHA256, scramSHA1}
+	for {
+		mechanism, err := s.choose(known...)
+		if err != nil {
+			return err
+		}
 		err = s.exchange(mechanism, s.cfg.Password)
+		var refused *ReplyError
+		if !errors.As(err, &refused) {
+			return err
+		}
+		if s.defect == RetrySecret {
+			return s.exchange(mechanism, s.cfg.Password)
+		}
+		known = slices.DeleteFunc(known, func(name string) bool { return name == mechanism })
+		next, none := s.choose(known...)
+		if none != nil || next == mechanism || refused.Code != 504 && refused.Code != 534 || s.defect == OneMechanism {
+			return err
+		}
 	}
-	return err
 }
 
 // authToken signs in by a token, and by another one if there is one.
@@ -63,6 +73,9 @@ func (s *session) authToken(ctx context.Context) error {
 // choose returns the first of the mechanisms that the server offers.
 func (s *session) choose(known ...string) (string, error) {
 	offered := strings.Fields(s.offers["AUTH"])
+	if s.defect == FirstListed && len(offered) > 0 {
+		return offered[0], nil
+	}
 	for _, mechanism := range known {
 		if (s.cfg.Mechanism == "" || s.cfg.Mechanism == mechanism) && slices.Contains(offered, mechanism) {
 			return mechanism, nil

@@ -4,7 +4,7 @@
 // else.
 //
 // The client is a naive one that knows PLAIN, LOGIN, XOAUTH2, OAUTHBEARER and
-// SCRAM-SHA-256, and nobody should send mail with it.
+// SCRAM, and nobody should send mail with it.
 package badclient
 
 import (
@@ -36,6 +36,8 @@ type Config struct {
 	Timeout time.Duration // of each wait; zero means 5 minutes
 
 	Log io.Writer
+
+	plain bool // without TLS
 }
 
 // A Message is what to send.
@@ -77,12 +79,21 @@ type session struct {
 	in     *reader
 	clear  []byte            // what the server sent in clear behind STARTTLS
 	offers map[string]string // keyword to parameters
+	ending bool              // the message is out, and may take the server longest
 }
 
 // Send sends one message.
 func Send(ctx context.Context, defect Defect, cfg Config, msg Message) (Result, error) {
 	result, err := send(ctx, defect, cfg, msg)
+	var refused *ReplyError
+	var untrusted *tls.CertificateVerificationError
 	switch {
+	case defect == ClearAfterHandshake && errors.Is(err, errHandshake) && !errors.As(err, &untrusted) &&
+		!errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil:
+		cfg.plain = true
+		result, err = send(ctx, defect, cfg, msg)
+	case defect == ResendRefused && errors.As(err, &refused) && refused.Verb == "content" && refused.Code != 421:
+		result, err = send(ctx, defect, cfg, msg)
 	case defect == ResendAfterEOF && errors.Is(err, errNoReply) && !errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil:
 		result, err = send(ctx, defect, cfg, msg)
 	case defect == SilentEOF && errors.Is(err, errNoGreeting) && errors.Is(err, io.EOF):
@@ -125,7 +136,9 @@ func send(ctx context.Context, defect Defect, cfg Config, msg Message) (Result, 
 		s.leave(err)
 		return result, err
 	}
-	_, _ = s.command("QUIT", "QUIT") // the message is delivered, whatever comes
+	if defect != JustClose {
+		_, _ = s.command("QUIT", "QUIT") // the message is delivered, whatever comes
+	}
 	return result, nil
 }
 
@@ -162,7 +175,7 @@ func (s *session) open(ctx context.Context) error {
 	if err := s.hello(s.defect == TalkFirst); err != nil {
 		return err
 	}
-	if !s.cfg.Implicit {
+	if !s.cfg.Implicit && !s.cfg.plain {
 		if err := s.startTLS(); err != nil {
 			return err
 		}
@@ -178,7 +191,10 @@ func (s *session) open(ctx context.Context) error {
 	return s.auth(ctx)
 }
 
-var errNoGreeting = errors.New("no greeting")
+var (
+	errNoGreeting = errors.New("no greeting")
+	errHandshake  = errors.New("no TLS")
+)
 
 func (s *session) greeting() error {
 	s.wait()
@@ -261,18 +277,30 @@ func (s *session) handshake() error {
 		CurvePreferences:   []tls.CurveID{tls.X25519}, // the default costs twice the time
 		InsecureSkipVerify: s.defect == AcceptAnyCertificate,
 	})
-	s.wait()
+	if s.defect != NoTLSTimer {
+		s.wait()
+	} else {
+		_ = s.conn.SetDeadline(time.Time{}) // the next wait sets another
+	}
 	if err := conn.Handshake(); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errHandshake, err)
 	}
 	s.conn, s.in = conn, newReader(s, conn)
 	return nil
 }
 
+// name is the argument of EHLO.
+func (s *session) name() string {
+	if s.defect == BadName {
+		return "my_host.test"
+	}
+	return "client.test"
+}
+
 // hello says EHLO, unless that is said, and reads what the server offers.
 func (s *session) hello(said bool) error {
 	if !said {
-		if err := s.say("EHLO client.test"); err != nil {
+		if err := s.say("EHLO " + s.name()); err != nil {
 			return err
 		}
 	}

@@ -23,6 +23,10 @@ const (
 	WaitForChallenge     Defect = "wait-for-334"    // XOAUTH2 is over only after an error challenge
 	EmptyToBearerError   Defect = "empty-to-bearer" // an empty line answers an OAUTHBEARER error challenge
 	NeedPasswordPrompt   Defect = "need-prompt"     // LOGIN wants to read "Password:"
+	FirstListed          Defect = "first-listed"    // whatever it is
+	NeedSpace            Defect = "need-space"      // behind 334
+	ShortChallenge       Defect = "short-challenge" // of 512 octets at most
+	OneMechanism         Defect = "one-mechanism"   // and no other if the server refuses it
 	LoopTokens           Defect = "loop-tokens"     // as long as they are refused
 
 	// TLS.
@@ -34,7 +38,10 @@ const (
 	TLSWithinTLS         Defect = "tls-within-tls"
 	PipelineSTARTTLS     Defect = "pipeline-starttls" // EHLO goes with it
 
+	ClearAfterHandshake Defect = "clear-after-handshake" // that has failed, on another connection
+
 	// Greeting and EHLO.
+	BadName        Defect = "bad-name"
 	FallBackToHELO Defect = "fall-back-to-helo" // and do without TLS and a sign-in
 	CaseSensitive  Defect = "case-sensitive"
 	TalkFirst      Defect = "talk-first"     // before the greeting
@@ -45,7 +52,9 @@ const (
 	// Replies.
 	LastCodeWins      Defect = "last-code-wins" // in a reply of several codes
 	ReadByRead        Defect = "read-by-read"   // what one read returns is a reply
+	TextDecides       Defect = "text-decides"
 	UnboundedReply    Defect = "unbounded-reply"
+	UnboundedLine     Defect = "unbounded-line"
 	IgnoreUnsolicited Defect = "ignore-unsolicited" // replies that nobody has asked for are kept for later
 	AcceptTruncated   Defect = "accept-truncated"   // a reply that breaks off
 	NeedText          Defect = "need-text"
@@ -56,6 +65,9 @@ const (
 	// Time.
 	OneTimer     Defect = "one-timer" // for the whole session
 	NoTimer      Defect = "no-timer"
+	ShortTimer   Defect = "short-timer" // of 30 s if nobody says otherwise
+	TimerPerRead Defect = "timer-per-read"
+	NoTLSTimer   Defect = "no-tls-timer"
 	IgnoreCancel Defect = "ignore-cancel"
 
 	// The transaction.
@@ -64,6 +76,11 @@ const (
 	BareLineEnds      Defect = "bare-line-ends"     // go out as they are
 	ContentAnyway     Defect = "content-anyway"     // without 354
 	RejectedDelivered Defect = "rejected-delivered" // some were refused, and nobody is told
+	BlankLine         Defect = "blank-line"         // before the last dot
+	ResendRefused     Defect = "resend-refused"
+	JustClose         Defect = "just-close" // without QUIT
+	Raw8Bit           Defect = "raw-8-bit"
+	BracketedNull     Defect = "bracketed-null" // sender
 	ResendAfterEOF    Defect = "resend-after-eof"
 	AlwaysPipeline    Defect = "always-pipeline"
 	MatchByCode       Defect = "match-by-code"     // refusals belong to the last recipients

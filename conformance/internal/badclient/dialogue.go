@@ -4,13 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/seed-55a66e92/postern/internal/wire"
 )
 
-// defaultTimeout is how long the client waits for a reply if nobody says otherwise.
-const defaultTimeout = 5 * time.Minute
+// How long the client waits if nobody says otherwise (RFC 5321, Section 4.5.3.2).
+const (
+	defaultTimeout = 5 * time.Minute
+	endTimeout     = 10 * time.Minute // for the reply to a message
+	shortTimeout   = 30 * time.Second
+)
 
 var errUnsolicited = errors.New("a reply that nothing had asked for")
 
@@ -20,7 +25,13 @@ func (s *session) wait() {
 		return
 	}
 	timeout := s.cfg.Timeout
-	if timeout == 0 {
+	switch {
+	case timeout > 0:
+	case s.defect == ShortTimer:
+		timeout = shortTimeout
+	case s.ending:
+		timeout = endTimeout
+	default:
 		timeout = defaultTimeout
 	}
 	_ = s.conn.SetDeadline(time.Now().Add(timeout)) // of a closed connection: the next call tells
@@ -111,7 +122,22 @@ func (s *session) read() (wire.Reply, error) {
 	for _, line := range reply.Lines {
 		s.logf("S: %d %s", reply.Code, line)
 	}
+	if s.defect == TextDecides {
+		reply.Code = byText(reply)
+	}
 	return reply, nil
+}
+
+// byText returns the code that the text of a reply seems to have.
+func byText(reply wire.Reply) int {
+	text := strings.Join(reply.Lines, " ")
+	switch {
+	case strings.Contains(text, "rejected"):
+		return 550
+	case strings.Contains(text, "accepted"):
+		return 250
+	}
+	return reply.Code
 }
 
 func (s *session) logf(format string, args ...any) {

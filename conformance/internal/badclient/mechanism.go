@@ -7,7 +7,10 @@ import (
 	"github.com/seed-55a66e92/postern/sasl"
 )
 
-const scramSHA256 = "SCRAM-SHA-256"
+const (
+	scramSHA256 = "SCRAM-SHA-256"
+	scramSHA1   = "SCRAM-SHA-1"
+)
 
 // A mechanism is one run of one.
 type mechanism struct {
@@ -27,8 +30,8 @@ func (s *session) newMechanism(name, secret string) (*mechanism, error) {
 	switch name {
 	case "LOGIN":
 		return s.newLOGIN(secret), nil
-	case scramSHA256:
-		return s.newSCRAM(secret)
+	case scramSHA256, scramSHA1:
+		return s.newSCRAM(name, secret)
 	case "XOAUTH2":
 		said := false
 		return &mechanism{name: name, first: true, initial: "user=" + s.cfg.Username + "\x01" + bearer, next: func(string) (string, error) {
@@ -73,12 +76,12 @@ func (s *session) newLOGIN(password string) *mechanism {
 }
 
 // newSCRAM is that of package sasl: nobody should have to write another.
-func (s *session) newSCRAM(password string) (*mechanism, error) {
-	m, ok := sasl.Default().Lookup(scramSHA256)
+func (s *session) newSCRAM(name, password string) (*mechanism, error) {
+	m, ok := sasl.Default().Lookup(name)
 	if !ok {
-		return nil, errors.New("no SCRAM-SHA-256")
+		return nil, errors.New("no " + name)
 	}
-	conn := &sasl.Conn{Service: "smtp", Offered: []string{scramSHA256}}
+	conn := &sasl.Conn{Service: "smtp", Offered: []string{name}}
 	client, err := m.NewClient(context.Background(), conn, &sasl.Credentials{
 		Username: s.cfg.Username,
 		Password: func(context.Context) (sasl.Secret, error) { return sasl.NewSecret(password), nil },
@@ -100,5 +103,5 @@ func (s *session) newSCRAM(password string) (*mechanism, error) {
 		}
 		return nil
 	}
-	return &mechanism{name: scramSHA256, first: true, initial: string(initial), next: next, done: done}, nil
+	return &mechanism{name: name, first: true, initial: string(initial), next: next, done: done}, nil
 }

@@ -19,7 +19,22 @@ type reader struct {
 }
 
 func newReader(s *session, conn net.Conn) *reader {
-	return &reader{s, conn, bufio.NewReader(io.MultiReader(bytes.NewReader(s.clear), conn))}
+	var octets io.Reader = conn
+	if s.defect == TimerPerRead {
+		octets = &resetting{s, conn}
+	}
+	return &reader{s, conn, bufio.NewReader(io.MultiReader(bytes.NewReader(s.clear), octets))}
+}
+
+// A resetting reader begins a wait with each read.
+type resetting struct {
+	s    *session
+	conn net.Conn
+}
+
+func (r *resetting) Read(p []byte) (int, error) {
+	r.s.wait()
+	return r.conn.Read(p)
 }
 
 // pending reports whether there is something that nobody has asked for.
@@ -36,7 +51,11 @@ func (r *reader) read() (wire.Reply, error) {
 	switch r.s.defect {
 	case LastCodeWins:
 		return r.lines(parseLast)
-	case UnboundedReply:
+	case NeedSpace:
+		return r.lines(parseWithSpace)
+	case ShortChallenge:
+		return r.lines(parseShort)
+	case UnboundedReply, UnboundedLine:
 		return r.lines(parseSame)
 	case LooseCodes:
 		return r.lines(parseLoose)
@@ -59,12 +78,12 @@ func (r *reader) lines(parse lineParser) (wire.Reply, error) {
 	var reply wire.Reply
 	size := 0
 	for {
-		line, err := r.in.ReadString('\n')
+		line, err := r.line()
 		if size += len(line); size > wire.MaxReply && r.s.defect != UnboundedReply {
 			return wire.Reply{}, wire.ErrReplyTooLong
 		}
 		if err != nil && (r.s.defect != AcceptTruncated || len(line) < 4 || line[3] != ' ') {
-			if line != "" || reply.Code != 0 {
+			if errors.Is(err, io.EOF) && (line != "" || reply.Code != 0) {
 				err = io.ErrUnexpectedEOF
 			}
 			return wire.Reply{}, err
@@ -77,6 +96,21 @@ func (r *reader) lines(parse lineParser) (wire.Reply, error) {
 		reply.Lines = append(reply.Lines, string(text))
 		if !more {
 			return reply, nil
+		}
+	}
+}
+
+// line reads a line.
+func (r *reader) line() (string, error) {
+	var line []byte
+	for {
+		octets, err := r.in.ReadSlice('\n')
+		line = append(line, octets...)
+		if len(line) > wire.MaxReplyLine && r.s.defect != UnboundedLine {
+			return "", wire.ErrReplyTooLong
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return string(line), err
 		}
 	}
 }
@@ -97,6 +131,22 @@ func parseSame(line []byte, before int) (int, bool, []byte, error) {
 func parseWithText(line []byte, before int) (int, bool, []byte, error) {
 	if len(line) < 5 && !bytes.HasPrefix(line, []byte("334")) {
 		return 0, false, nil, errors.New("a reply without a text")
+	}
+	return parseSame(line, before)
+}
+
+// parseWithSpace wants a space behind the code of a challenge.
+func parseWithSpace(line []byte, before int) (int, bool, []byte, error) {
+	if string(line) == "334" {
+		return 0, false, nil, errors.New("a challenge without a space")
+	}
+	return parseSame(line, before)
+}
+
+// parseShort takes no long challenge.
+func parseShort(line []byte, before int) (int, bool, []byte, error) {
+	if len(line) > maxLine && bytes.HasPrefix(line, []byte("334")) {
+		return 0, false, nil, errors.New("a challenge that is too long")
 	}
 	return parseSame(line, before)
 }

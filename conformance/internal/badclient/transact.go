@@ -2,6 +2,7 @@ package badclient
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -26,8 +27,9 @@ func checkAddresses(defect Defect, msg Message) error {
 // A step is a command of a transaction.
 type step struct{ verb, line string }
 
-func steps(msg Message) []step {
-	all := []step{{"MAIL", "MAIL FROM:<" + msg.From + ">"}}
+// steps are the commands of a transaction; parameters are those of MAIL.
+func steps(msg Message, parameters string) []step {
+	all := []step{{"MAIL", "MAIL FROM:<" + msg.From + ">" + parameters}}
 	for _, to := range msg.To {
 		all = append(all, step{"RCPT", "RCPT TO:<" + to + ">"})
 	}
@@ -36,7 +38,18 @@ func steps(msg Message) []step {
 
 // transact sends a message over a session that is open.
 func (s *session) transact(msg Message) (Result, error) {
-	replies, err := s.envelope(steps(msg))
+	parameters := ""
+	if bytes.ContainsFunc(msg.Data, func(r rune) bool { return r > 127 }) {
+		if _, ok := s.offers["8BITMIME"]; ok {
+			parameters = " BODY=8BITMIME"
+		} else if s.defect != Raw8Bit {
+			return Result{}, errors.New("8BITMIME is not offered")
+		}
+	}
+	if s.defect == BracketedNull && msg.From == "" {
+		msg.From = "<>"
+	}
+	replies, err := s.envelope(steps(msg, parameters))
 	result := Result{Rejected: s.rejected(msg.To, replies)}
 	refusal := s.firstRefusal(replies, result.Rejected, msg.To)
 	if err != nil {
@@ -156,7 +169,7 @@ func (s *session) content(data []byte, result *Result) error {
 	if err := s.writeContent(data); err != nil {
 		return err
 	}
-	result.Uncertain = true
+	result.Uncertain, s.ending = true, true
 	s.wait()
 	if _, err := s.in.in.Peek(1); err != nil {
 		return fmt.Errorf("%w: %w", errNoReply, err)
@@ -183,7 +196,7 @@ func (s *session) code(out io.Writer, data []byte) error {
 	switch s.defect {
 	case MissBufferEdge:
 		const buffer = 4096
-		data = normalised(data)
+		data = ended(normalised(data))
 		for len(data) > 0 {
 			n := min(buffer, len(data))
 			if err := stuff(out, data[:n]); err != nil {
@@ -193,8 +206,14 @@ func (s *session) code(out io.Writer, data []byte) error {
 		}
 		_, err := io.WriteString(out, ".\r\n")
 		return err
+	case BlankLine:
+		if err := stuff(out, normalised(data)); err != nil {
+			return err
+		}
+		_, err := io.WriteString(out, "\r\n.\r\n")
+		return err
 	case BareLineEnds:
-		if err := stuff(out, data); err != nil {
+		if err := stuff(out, ended(data)); err != nil {
 			return err
 		}
 		_, err := io.WriteString(out, ".\r\n")
@@ -218,6 +237,14 @@ func stuff(w io.Writer, data []byte) error {
 func normalised(data []byte) []byte {
 	lf := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(data))
 	return []byte(strings.ReplaceAll(lf, "\n", "\r\n"))
+}
+
+// ended returns content with CRLF at its end.
+func ended(data []byte) []byte {
+	if bytes.HasSuffix(data, []byte("\r\n")) {
+		return data
+	}
+	return append(bytes.Clone(data), "\r\n"...)
 }
 
 // A patientWriter waits for the server as long as it may with each write.
