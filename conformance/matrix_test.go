@@ -177,7 +177,8 @@ func TestKillMatrix(t *testing.T) {
 			})
 		}
 	})
-	if t.Failed() {
+	leftOut := func(row []string) bool { return row == nil } // by -run
+	if t.Failed() || slices.ContainsFunc(rows, leftOut) {
 		return
 	}
 	golden(t, "matrix.txt", matrix(cases, rows))

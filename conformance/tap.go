@@ -32,8 +32,8 @@ type tap struct {
 // maxTapped is how much is kept of a connection, in octets.
 const maxTapped = 64 << 10
 
-func newTap(server *mock.Server, network mock.Network) (*tap, error) {
-	t := &tap{server: server}
+func newTap(server *mock.Server, network mock.Network, stall bool) (*tap, error) {
+	t := &tap{server: server, stall: stall}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	if network == mock.InMemory {
 		return t, nil

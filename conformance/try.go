@@ -47,12 +47,11 @@ func (b *ClientBench) newAttempt(s Scene) (*attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	tap, err := newTap(server, b.target.Network)
+	tap, err := newTap(server, b.target.Network, s.stallDial)
 	if err != nil {
 		server.Close()
 		return nil, err
 	}
-	tap.stall = s.stallDial
 	return &attempt{server: server, tap: tap, log: new(logBuffer)}, nil
 }
 
