@@ -3,6 +3,8 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/seed-55a66e92/postern/mock"
 )
@@ -107,7 +109,7 @@ func judgeRecipients(t *Trial, want ...Status) Verdict {
 	t.fault = "RCPT"
 	to, answer := t.message.To, t.Answer
 	wants := fmt.Sprintf("%v for %v", want, to)
-	if !t.answered("RCPT", 550) {
+	if !slices.ContainsFunc(t.commands("RCPT"), func(c mock.Command) bool { return c.Code >= 400 }) {
 		return t.notReached("the recipients")
 	}
 	switch {
@@ -130,6 +132,86 @@ func judgeRecipients(t *Trial, want ...Status) Verdict {
 	}
 	if len(t.Messages) == 0 {
 		return t.warn("a message to the recipient who was accepted", t.said())
+	}
+	return pass()
+}
+
+func tooManyRecipients() Case {
+	return Case{
+		ID:        "C-TXN-08",
+		Title:     "Recipients beyond the server's limit are refused for now",
+		Area:      AreaSession,
+		Refs:      []Ref{{RFC: 5321, Section: "4.5.3.1.10", Level: Should}},
+		Needs:     []Need{NeedTLS, NeedAuth},
+		Tiers:     []Tier{Passive},
+		Procedure: "Control: one recipient. Then four, of whom the third and the fourth are refused by 452 4.5.3.",
+		Pass: "The message is delivered to the first two, and the client says that the others were refused for now. If it " +
+			"says for good, or gives up all of them, the outcome is warn; one that does not tell recipients apart is skipped.",
+		Mutant: "takes it for good",
+		Since:  "v0.1.0",
+		Client: runTooManyRecipients,
+	}
+}
+
+func runTooManyRecipients(ctx context.Context, b *ClientBench) Verdict {
+	scene, v, ok := b.SignIn(ctx, Scene{})
+	if !ok {
+		return v
+	}
+	scene.To = recipients(4)
+	for _, n := range []int{3, 4} {
+		scene.Server.Faults = append(scene.Server.Faults, mock.At("RCPT").Nth(n).Do(mock.Reply(452, "4.5.3", "Too many recipients")))
+	}
+	t := b.Try(ctx, scene)
+	v = judgeRecipients(t, Delivered, Delivered, Failed, Failed)
+	switch {
+	case v.Outcome != Pass:
+	case t.Answer.Recipients == nil:
+		return unable("the client does not tell recipients apart")
+	case t.Answer.Recipients[scene.To[2]] == Permanent || t.Answer.Recipients[scene.To[3]] == Permanent:
+		return t.warn("a failure for now, for recipients who are too many", t.said())
+	}
+	return v
+}
+
+func unofferedParameters() Case {
+	return Case{
+		ID:        "C-TXN-02",
+		Title:     "No parameter is sent that the server does not offer",
+		Area:      AreaSession,
+		Refs:      []Ref{{RFC: 5321, Section: "4.1.1.11", Level: MustNot}},
+		Needs:     []Need{NeedTLS, NeedAuth},
+		Tiers:     []Tier{Passive},
+		Procedure: "Control: a server with extensions. Then one that has none but AUTH and STARTTLS.",
+		Pass:      "MAIL and RCPT hold an address and nothing else, and the message is delivered.",
+		Mutant:    "declares BODY=8BITMIME to any server",
+		AlsoKills: []string{"C-TXN-13"}, // where 8BITMIME is missing, too
+		Since:     "v0.1.0",
+		Client:    runUnofferedParameters,
+	}
+}
+
+func runUnofferedParameters(ctx context.Context, b *ClientBench) Verdict {
+	scene, v, ok := b.SignIn(ctx, Scene{})
+	if !ok {
+		return v
+	}
+	scene.Server.Without = []string{
+		"PIPELINING", "8BITMIME", "SIZE", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "BINARYMIME", "DSN", "REQUIRETLS",
+	}
+	t := b.Try(ctx, scene)
+	t.fault = "MAIL"
+	commands := append(t.commands("MAIL"), t.commands("RCPT")...)
+	if len(commands) == 0 {
+		return t.notReached("MAIL")
+	}
+	for _, c := range commands {
+		if !strings.HasSuffix(c.Line, ">") {
+			return t.fail("an address and nothing else", c.Line+"; "+t.said())
+		}
+	}
+	if !t.succeeded() {
+		return t.fail("a delivery", t.said())
 	}
 	return pass()
 }

@@ -121,11 +121,13 @@
 //	C-TMO-06  the end of a context ends whatever is going on
 //	C-TMO-07  a handshake and a write that get nowhere end in time (RFC 5321, Section 4.5.3.2)
 //	C-TXN-01  an address with a control character is refused (RFC 5321, Section 4.1.2)
+//	C-TXN-02  no parameter is sent that the server does not offer (RFC 5321, Section 4.1.1.11)
 //	C-TXN-03  no content unless the server asks for it (RFC 5321, Section 3.3)
 //	C-TXN-04  dots at the starts of lines arrive as they were (RFC 5321, Section 4.5.2)
 //	C-TXN-05  no bare CR or LF is sent in content (RFC 5321, Section 2.3.8)
 //	C-TXN-06  the end of the message adds nothing to it (RFC 5321, Section 4.1.1.4)
 //	C-TXN-07  each recipient has a result of its own (RFC 5321, Section 3.3)
+//	C-TXN-08  recipients beyond the server's limit are refused for now (RFC 5321, Section 4.5.3.1.10)
 //	C-TXN-09  a message that was refused at its end is not sent again (RFC 5321, Section 4.2.5)
 //	C-TXN-10  a message without a final reply is not sent again (RFC 5321, Section 4.5.3.2.6)
 //	C-TXN-12  QUIT ends the session, and does not decide about the message (RFC 5321, Section 4.1.1.10)

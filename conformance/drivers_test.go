@@ -130,6 +130,8 @@ func naiveStatus(defect badclient.Defect, err error) conformance.Status {
 		return conformance.Permanent
 	case refused.Verb == "greeting" && defect == badclient.GreetingStays:
 		return conformance.Permanent
+	case refused.Code == 452 && defect == badclient.FewRecipients:
+		return conformance.Permanent
 	case refused.Code/100 == 4:
 		return conformance.Temporary
 	case refused.Verb == "AUTH":

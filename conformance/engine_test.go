@@ -57,14 +57,14 @@ func TestStandardClient(t *testing.T) {
 		"pass": {
 			"C-AUT-06", "C-AUT-09", "C-AUT-10", "C-AUT-14", "C-AUT-18", "C-GRT-01", "C-GRT-02", "C-GRT-03", "C-GRT-05",
 			"C-GRT-06", "C-HEL-01", "C-HEL-03", "C-PIP-01", "C-PIP-04", "C-REP-01", "C-REP-04", "C-TLS-01", "C-TLS-02",
-			"C-TLS-03", "C-TLS-06", "C-TLS-07", "C-TLS-08", "C-TLS-09", "C-TLS-14", "C-TMO-02", "C-TMO-06", "C-TXN-03",
-			"C-TXN-04", "C-TXN-06", "C-TXN-09", "C-TXN-10", "C-TXN-12", "C-TXN-14",
+			"C-TLS-03", "C-TLS-06", "C-TLS-07", "C-TLS-08", "C-TLS-09", "C-TLS-14", "C-TMO-02", "C-TMO-06", "C-TXN-02",
+			"C-TXN-03", "C-TXN-04", "C-TXN-06", "C-TXN-09", "C-TXN-10", "C-TXN-12", "C-TXN-14",
 		},
 		"fail": {
 			"C-AUT-02", "C-AUT-15", "C-HEL-04", "C-REP-02", "C-REP-03", "C-REP-06", "C-REP-07", "C-REP-08", "C-REP-09",
 			"C-REP-10", "C-REP-13", "C-TXN-01", "C-TXN-05", "C-TXN-13",
 		},
-		"warn": {"C-PIP-02", "C-TXN-07"},
+		"warn": {"C-PIP-02", "C-TXN-07", "C-TXN-08"},
 		"skip": {
 			"C-AUT-03", "C-AUT-07", "C-AUT-08", "C-AUT-11", "C-AUT-12", "C-LGN-01", "C-OAB-01", "C-PIP-03", "C-TMO-01",
 			"C-TMO-04", "C-TMO-07", "C-XOA-01", "C-XOA-02", "C-XOA-03", "C-XOA-04", "C-XOA-05",

@@ -76,6 +76,8 @@ const (
 	BareLineEnds      Defect = "bare-line-ends"     // go out as they are
 	ContentAnyway     Defect = "content-anyway"     // without 354
 	RejectedDelivered Defect = "rejected-delivered" // some were refused, and nobody is told
+	AlwaysBody        Defect = "always-body"        // BODY=8BITMIME, whatever is offered
+	FewRecipients     Defect = "few-recipients"     // too many of them are refused for ever
 	BlankLine         Defect = "blank-line"         // before the last dot
 	ResendRefused     Defect = "resend-refused"
 	JustClose         Defect = "just-close" // without QUIT

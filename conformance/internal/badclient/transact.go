@@ -46,6 +46,9 @@ func (s *session) transact(msg Message) (Result, error) {
 			return Result{}, errors.New("8BITMIME is not offered")
 		}
 	}
+	if s.defect == AlwaysBody {
+		parameters = " BODY=8BITMIME"
+	}
 	if s.defect == BracketedNull && msg.From == "" {
 		msg.From = "<>"
 	}
