@@ -84,7 +84,7 @@ func recipientResults() Case {
 		Pass: "The message is delivered to the first, and the client says so of each; one that does not tell " +
 			"recipients apart reports a failure. If it gives up the first one, too, and says so, the outcome is warn.",
 		Mutant:    "says nothing of those who were refused",
-		AlsoKills: []string{"C-PIP-02"}, // which is about several recipients, too
+		AlsoKills: []string{"C-PIP-02", "C-TXN-08"}, // which are about several recipients, too
 		Since:     "v0.1.0",
 		Client:    runRecipientResults,
 	}
