@@ -303,7 +303,7 @@ func (a *Authenticator) Explain(c *Conn) []Decision {
 	chosen := false
 	for _, m := range a.mechanisms() {
 		reason := a.skip(m, c)
-		decisions = append(decisions, Decision{Mechanism: m.Name, Chosen: reason == nil && !chosen, Reason: reason})
+		decisions = append(decisions, Decision{m.Name, m.Traits, reason == nil && !chosen, reason})
 		chosen = chosen || reason == nil
 	}
 	return decisions

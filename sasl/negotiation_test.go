@@ -196,6 +196,9 @@ func TestNegotiation(t *testing.T) {
 				if d.Chosen != (d.Reason == nil && len(got) == 1) {
 					t.Errorf("%s: chosen %v", d.Mechanism, d.Chosen)
 				}
+				if m, ok := test.registry.Lookup(d.Mechanism); !ok || d.Traits != m.Traits {
+					t.Errorf("%s: traits %b, want %b", d.Mechanism, d.Traits, m.Traits)
+				}
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("usable (-want +got):\n%s", diff)

@@ -34,8 +34,9 @@ type Policy struct {
 // A Decision is what negotiation makes of one mechanism.
 type Decision struct {
 	Mechanism string
-	Chosen    bool  // it is the one that would run first
-	Reason    error // why it cannot run here; nil if it can
+	Traits    Traits // of the mechanism
+	Chosen    bool   // it is the one that would run first
+	Reason    error  // why it cannot run here; nil if it can
 }
 
 // The reasons why a policy forbids a mechanism, in words for its user.
