@@ -2,7 +2,6 @@ package sasl
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"unicode"
 	"unicode/utf8"
@@ -39,7 +38,7 @@ func Anonymous(trace string) Mechanism {
 
 func usableWithNothing(_ *Conn, c *Credentials) error {
 	if c.Username != "" || c.AuthzID != "" || c.Password != nil || c.Token != nil || c.External {
-		return errors.New("sasl: it is for guests: it runs with empty Credentials alone")
+		return errNotGuest
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func externalMechanism() Mechanism {
 func usableWithCertificate(conn *Conn, c *Credentials) error {
 	switch {
 	case !c.External:
-		return errors.New("sasl: Credentials.External is not set: set it to sign in by client certificate")
+		return errNoExternal
 	case !conn.ClientCert:
 		return errors.New("sasl: no client certificate was shown on this connection: put one into the TLS configuration")
 	}

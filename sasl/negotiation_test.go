@@ -335,6 +335,28 @@ func TestValidate(t *testing.T) {
 			[]string{"PLAIN", "LOGIN", "plain"},
 			nil, `Policy.Order names "plain" twice`,
 		},
+		{"nothing", sasl.Credentials{}, nil, sasl.ErrBadCredentials, "nothing to sign in with: set Password or Token"},
+		{"nil generator", sasl.OAuth(user, nil).Credentials, nil, sasl.ErrBadCredentials, "nothing to sign in with: set Password or Token"},
+		{"certificate", sasl.Credentials{External: true}, nil, nil, ""},
+		{
+			"token for mechanisms that take passwords",
+			sasl.Credentials{Username: user, Token: generator},
+			[]string{"SCRAM-SHA-256", "PLAIN"},
+			sasl.ErrBadCredentials, "no mechanism in Policy.Order takes them",
+		},
+		{
+			"password for one that takes tokens",
+			sasl.Credentials{Username: user, Password: secret},
+			[]string{"XOAUTH2"},
+			sasl.ErrBadCredentials, "no mechanism in Policy.Order takes them",
+		},
+		{"one of two mechanisms takes a token", sasl.Credentials{Username: user, Token: generator}, []string{"PLAIN", "XOAUTH2"}, nil, ""},
+		{
+			"authorization identity for one that has no place for it",
+			sasl.Credentials{Username: user, AuthzID: "other", Token: generator},
+			[]string{"XOAUTH2"},
+			sasl.ErrBadCredentials, "no mechanism in Policy.Order takes them",
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

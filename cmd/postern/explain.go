@@ -37,6 +37,7 @@ func plain(line string) string {
 		": smtp: ", ": ", ": sasl: ", ": ", "; smtp: ", "; ", "; sasl: ", "; ",
 		"not in Policy.Order", "not named by --mechanism",
 		"Policy.Order names", "--mechanism names",
+		"mechanism in Policy.Order", "mechanism named by --mechanism",
 		"name it in Policy.Order", "name it with --mechanism",
 	).Replace(line)
 }
