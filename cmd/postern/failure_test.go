@@ -80,7 +80,7 @@ func TestSendBadInput(t *testing.T) {
 		"CA not PEM":              {append([]string{"--tls-ca", junk, message}, signIn...), exitConfig, "--tls-ca: " + junk + " holds no certificate in PEM form"},
 		"line break in address":   {append([]string{"--to", "a@example.com>\r\nRCPT TO:<b@example.com", message}, signIn...), exitData, `--to: "a@example.com>\r\nRCPT TO:<b@example.com" holds a control character`},
 		"NUL in address":          {append([]string{"--from", "a\x00@example.com", message}, signIn...), exitData, `--from: "a\x00@example.com" holds a control character`},
-		"no address":              {append([]string{"--to", "somebody", message}, signIn...), exitData, `--to: "somebody" is not an address: missing '@' or angle-addr`},
+		"no address":              {append([]string{"--to", "somebody", message}, signIn...), exitData, `--to: "somebody" is no address like friend@example.com`},
 		"two senders":             {append([]string{"--from", "a@example.com,b@example.com", message}, signIn...), exitData, `--from: 2 addresses; a message has one sender ("<>" for none)`},
 		"no recipient":            {append([]string{writeFile(t, "to.eml", "From: a@example.com\n\nx\n")}, signIn...), exitData, "bad envelope: no recipient in To, Cc or Bcc (--from and --to together take the place of the header)"},
 		"URL with one slash":      {[]string{"--server", "smtp:/localhost", message}, exitUsage, "--server: write it as smtps://host:port or smtp://host:port ..."},
