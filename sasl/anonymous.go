@@ -30,7 +30,7 @@ func Anonymous(trace string) Mechanism {
 			if err := checkTrace(trace); err != nil {
 				return nil, err
 			}
-			return &anonymousClient{trace}, nil
+			return &messageClient{"ANONYMOUS", NewSecret(trace)}, nil
 		},
 		NewServer: newANONYMOUSServer,
 	}
@@ -57,16 +57,4 @@ func checkTrace(trace string) error {
 		}
 	}
 	return nil
-}
-
-type anonymousClient struct{ trace string }
-
-var _ Client = (*anonymousClient)(nil)
-
-func (c *anonymousClient) Start() (string, []byte, error) {
-	return "ANONYMOUS", append([]byte{}, c.trace...), nil
-}
-
-func (c *anonymousClient) Next([]byte) ([]byte, error) {
-	return nil, fmt.Errorf("%w: challenge after the only message", ErrProtocol)
 }
