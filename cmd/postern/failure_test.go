@@ -318,6 +318,9 @@ func nobody(t *testing.T) string {
 func TestSendUnreachable(t *testing.T) {
 	got := invoke(t, "", "send", "--server", "smtp://"+nobody(t), writeFile(t, "m.eml", testMessage))
 	checkFailure(t, got, outcome{exitUnavailable, "", "postern: connecting: 127.0.0.1:"})
+	if !strings.HasSuffix(got.stderr, " (nothing listens there: check host and port)\n") {
+		t.Errorf("no advice in %q", got.stderr)
+	}
 }
 
 // TLS from the start against a server that speaks first.
