@@ -2,7 +2,6 @@ package sasl
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"unicode"
 	"unicode/utf8"
@@ -31,7 +30,7 @@ func Anonymous(trace string) Mechanism {
 			if err := checkTrace(trace); err != nil {
 				return nil, err
 			}
-			return &anonymousClient{trace}, nil
+			return &messageClient{"ANONYMOUS", NewSecret(trace)}, nil
 		},
 		NewServer: newANONYMOUSServer,
 	}
@@ -39,7 +38,7 @@ func Anonymous(trace string) Mechanism {
 
 func usableWithNothing(_ *Conn, c *Credentials) error {
 	if c.Username != "" || c.AuthzID != "" || c.Password != nil || c.Token != nil || c.External {
-		return errors.New("sasl: it is for guests: it runs with empty Credentials alone")
+		return errNotGuest
 	}
 	return nil
 }
@@ -58,16 +57,4 @@ func checkTrace(trace string) error {
 		}
 	}
 	return nil
-}
-
-type anonymousClient struct{ trace string }
-
-var _ Client = (*anonymousClient)(nil)
-
-func (c *anonymousClient) Start() (string, []byte, error) {
-	return "ANONYMOUS", append([]byte{}, c.trace...), nil
-}
-
-func (c *anonymousClient) Next([]byte) ([]byte, error) {
-	return nil, fmt.Errorf("%w: challenge after the only message", ErrProtocol)
 }

@@ -24,11 +24,11 @@ type Client struct {
 	verified   bool
 	clientCert bool
 	mechanism  string
-	authLater  bool // the sign-in goes with the first message; see Config.AuthInGroup
-	inMail     bool // a transaction may be open: RSET comes before the next
-	mails      int  // how many were begun (RFC 9422, Section 4.1)
-	mailed     bool // the server accepted MAIL of the latest one
-	lmtp       bool // LMTP (RFC 2033) is spoken: LHLO, and a final reply for each recipient
+	authLater  string // the mechanism of a sign-in that goes with the first message; see Config.AuthInGroup
+	inMail     bool   // a transaction may be open: RSET comes before the next
+	mails      int    // how many were begun (RFC 9422, Section 4.1)
+	mailed     bool   // the server accepted MAIL of the latest one
+	lmtp       bool   // LMTP (RFC 2033) is spoken: LHLO, and a final reply for each recipient
 
 	// What a message needs is kept for the next one.
 	tx     transaction

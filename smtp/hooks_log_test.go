@@ -37,6 +37,7 @@ func TestNoSecretIsTold(t *testing.T) {
 					}
 				}
 				a.Policy.Order = []string{m.Name}
+				a.Credentials.External = m.Name == "EXTERNAL"
 				s := mock.Start(t, o)
 				var j journal
 				cfg := watched(s, a, &j)
