@@ -40,6 +40,7 @@ import (
 //	POST /v1/projects/-/serviceAccounts/{account}:signJwt, :generateAccessToken
 //	POST /v1/token (RFC 8693)
 //	GET  /computeMetadata/v1/..., /metadata/identity/oauth2/token, /msi/token
+//	POST /msi/shell
 //
 // and its grants are authorization_code (with PKCE, RFC 7636), refresh_token,
 // device_code and, but for Google's route with GoogleOAuth, client_credentials and

@@ -125,7 +125,7 @@ func (a *Authority) shownPath(path string) string {
 			".well-known", "openid-configuration", "oauth-authorization-server", "jwks", "v3", "certs", "keys", a.opts.Tenant,
 			"computeMetadata", "instance", "service-accounts", "default", "email", "scopes", "project", "project-id",
 			"numeric-project-id", "universe", "universe-domain", "projects", "-", "serviceAccounts",
-			"device_authorization", "UserRealm", "metadata", "identity", "msi":
+			"device_authorization", "UserRealm", "metadata", "identity", "msi", "shell":
 		default:
 			segments[i] = a.shownSegment(segment)
 		}
