@@ -27,24 +27,25 @@ import (
 //
 // Its routes are
 //
-//	GET  /authorize, /o/oauth2/auth, /o/oauth2/v2/auth
-//	POST /token
+//	GET  /authorize, /o/oauth2/auth, /o/oauth2/v2/auth, /{tenant}/oauth2/v2.0/authorize
+//	POST /device_authorization, /device/code, /{tenant}/oauth2/v2.0/devicecode (RFC 8628)
+//	POST /token, /{tenant}/oauth2/v2.0/token
 //	POST /introspect (RFC 7662)
 //	POST /revoke (RFC 7009)
 //	GET  /.well-known/openid-configuration
 //	GET  /.well-known/oauth-authorization-server (RFC 8414)
-//	POST /{tenant}/oauth2/v2.0/token
-//	GET  /{tenant}/oauth2/v2.0/authorize
 //	GET  /{tenant}/v2.0/.well-known/openid-configuration
 //	GET  /jwks, /oauth2/v3/certs, /{tenant}/discovery/v2.0/keys
+//	GET  /common/discovery/instance, /common/UserRealm/{user}
 //	POST /v1/projects/-/serviceAccounts/{account}:signJwt, :generateAccessToken
 //	POST /v1/token (RFC 8693)
-//	GET  /computeMetadata/v1/..., as Google's metadata server
-//	GET  /common/discovery/instance
+//	GET  /computeMetadata/v1/..., /metadata/identity/oauth2/token, /msi/token
 //
-// and its grants are authorization_code (with PKCE, RFC 7636), refresh_token and,
-// but for Google's route with GoogleOAuth, client_credentials; at /token, too,
-// jwt-bearer of a [ServiceAccount]. It remembers the latest 10,000 access tokens and logs the
+// and its grants are authorization_code (with PKCE, RFC 7636), refresh_token,
+// device_code and, but for Google's route with GoogleOAuth, client_credentials and
+// password; at /token, too, jwt-bearer of a [ServiceAccount], and at Microsoft's
+// route jwt-bearer on behalf of a user. A client authenticates by a secret or, with
+// a certificate, by an assertion (RFC 7523). The authority remembers the latest 10,000 access tokens and logs the
 // latest 10,000 requests. A refresh token is good for the client that first uses
 // it, and for no other.
 type Authority struct {
@@ -70,14 +71,18 @@ type vault struct {
 	faults   []*activeFault
 	requests []AuthorityRequest
 
-	entered  []*grant                    // those that clients brought about, the oldest first
-	codes    *kept[*code]                // authorization codes
-	consents *kept[bool]                 // which clients users have consented to
-	standing *Consent                    // of users with browsers of their own, nil for none
-	tickets  map[string]Consent          // of users whom Authorize plays
-	browser  *http.Client                // theirs
-	keysOf   map[string][]*rsa.PublicKey // of service accounts
-	machines *kept[string]               // the token of a machine, by identity
+	entered        []*grant                       // those that clients brought about, the oldest first
+	codes          *kept[*code]                   // authorization codes
+	consents       *kept[bool]                    // which clients users have consented to
+	standing       *Consent                       // of users with browsers of their own, nil for none
+	tickets        map[string]Consent             // of users whom Authorize plays
+	browser        *http.Client                   // theirs
+	keysOf         map[string][]*rsa.PublicKey    // of service accounts
+	devices        *kept[*device]                 // by device code
+	certificates   map[string][]*x509.Certificate // of clients
+	assertions     *kept[bool]                    // which clients have used
+	identityHeader string                         // secret of the App Service
+	machines       *kept[string]                  // the token of a machine, by identity
 }
 
 // An accessToken is one that was issued. An empty user stands for any: it was
@@ -120,9 +125,12 @@ func StartAuthority(t TB, o AuthorityOptions) *Authority {
 func NewAuthority(o AuthorityOptions) (*Authority, error) {
 	o.Clients, o.Names = maps.Clone(o.Clients), slices.Clone(o.Names)
 	o.Users, o.Redirects = maps.Clone(o.Users), slices.Clone(o.Redirects)
-	o.ServiceAccounts = slices.Clone(o.ServiceAccounts)
+	o.ServiceAccounts, o.Federated = slices.Clone(o.ServiceAccounts), maps.Clone(o.Federated)
 	if o.Tenant == "" {
 		o.Tenant = "contoso"
+	}
+	if o.DeviceInterval == 0 {
+		o.DeviceInterval = 5 * time.Second
 	}
 	if o.Scope == "" {
 		o.Scope = o.Dialect.scope()
@@ -179,6 +187,8 @@ func newVault(o AuthorityOptions) *vault {
 		opts: o, tokens: make(map[string]*accessToken), grants: make(map[string]*grant),
 		codes: newKept[*code](maxBegun), consents: newKept[bool](maxTokens), tickets: make(map[string]Consent),
 		keysOf: make(map[string][]*rsa.PublicKey), machines: newKept[string](maxBegun),
+		devices: newKept[*device](maxBegun), certificates: make(map[string][]*x509.Certificate), assertions: newKept[bool](maxTokens),
+		identityHeader: random(32),
 	}
 }
 

@@ -43,38 +43,49 @@ func routeDialect(r *http.Request) Dialect {
 // is from and where its answer goes has to be certain before anything is sent
 // there (Section 4.1.2.1): till then a refusal is a page.
 func (a *Authority) authorize(w http.ResponseWriter, r *http.Request) {
+	auth, fields, page := a.decide(r)
+	switch {
+	case page == nil:
+		a.sendBack(w, r, auth, fields)
+	case page.status == http.StatusOK:
+		uncached(w)
+		writePage(w, page.status, textPage, notice{page.code, page.text})
+	default:
+		a.errorPage(w, auth, page)
+	}
+}
+
+// decide returns what goes back to the client, or the page that is shown to the
+// user instead.
+func (a *Authority) decide(r *http.Request) (auth *authorization, fields url.Values, page *oauthError) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	auth, refusal := a.addressee(r)
-	if refusal != nil {
-		a.errorPage(w, auth, refusal)
-		return
+	auth, page = a.addressee(r)
+	if page != nil {
+		return auth, nil, page
 	}
-	if refusal = a.readAuthorization(auth, r.URL.Query()); refusal == nil {
-		if f := faultOf(r); f.Error != "" {
-			refusal = &oauthError{code: f.Error, number: f.AADSTS, text: f.Description}
-		}
-	}
-	if refusal == nil {
-		consent := a.consentTo(r)
-		switch {
-		case auth.silent:
-			refusal = &oauthError{code: "interaction_required", number: 50058, text: "Nobody has signed in with this browser."}
-		case consent == nil:
-			a.signInPage(w, auth)
-			return
-		default:
-			if refusal = a.signIn(auth, *consent); refusal != nil && refusal.status != 0 {
-				a.errorPage(w, auth, refusal)
-				return
-			}
-		}
+	refusal := a.readAuthorization(auth, r.URL.Query())
+	if f := faultOf(r); refusal == nil && f.Error != "" {
+		refusal = &oauthError{code: f.Error, number: f.AADSTS, text: f.Description}
 	}
 	if refusal != nil {
-		a.sendBack(w, r, auth, auth.refused(refusal))
-		return
+		return auth, auth.refused(refusal), nil
 	}
-	a.sendBack(w, r, auth, url.Values{"code": {a.newCode(auth)}})
+	consent := a.consentTo(r)
+	switch {
+	case auth.silent:
+		return auth, auth.refused(&oauthError{code: "interaction_required", number: 50058, text: "Nobody has signed in with this browser."}), nil
+	case consent == nil:
+		return auth, nil, &oauthError{http.StatusOK, "Sign in", 0, "The client " + a.shownClient(auth.client) + " waits for a user to consent."}
+	}
+	switch refusal := a.signIn(auth, *consent); {
+	case refusal == nil:
+		return auth, url.Values{"code": {a.newCode(auth)}}, nil
+	case refusal.status == 0:
+		return auth, auth.refused(refusal), nil
+	default:
+		return auth, nil, refusal
+	}
 }
 
 // addressee returns the client and where its answer goes.
@@ -89,7 +100,7 @@ func (a *Authority) addressee(r *http.Request) (*authorization, *oauthError) {
 	}
 	_, known := a.opts.Clients[auth.client]
 	switch {
-	case auth.client == "":
+	case auth.client == "" || len(auth.client) > maxField:
 		return auth, &oauthError{http.StatusBadRequest, "invalid_request", 900144, "The parameter client_id is missing."}
 	case a.opts.Clients != nil && !known && auth.manner == MicrosoftOAuth:
 		return auth, &oauthError{http.StatusBadRequest, "unauthorized_client", 700016, "No application of that identifier is in the directory."}
@@ -147,6 +158,8 @@ func (a *Authority) readAuthorization(auth *authorization, query url.Values) *oa
 		return &oauthError{code: "invalid_request", number: 900144, text: "The parameter scope is missing."}
 	case len(auth.scopes) == 0:
 		auth.scopes = []string{a.opts.Scope}
+	case len(query.Get("scope")) > maxScope:
+		return tooManyScopes()
 	case auth.manner == MicrosoftOAuth && resources(auth.scopes) > 1:
 		return &oauthError{code: "invalid_scope", number: 28000, text: "The scope is of more than one resource."}
 	}
@@ -197,7 +210,7 @@ func (auth *authorization) readChallenge(query url.Values) *oauthError {
 	case auth.challenge == "":
 		return &oauthError{code: "invalid_request", number: 900144, text: "The parameter code_challenge is missing."}
 	case method != "S256":
-		return &oauthError{code: "invalid_request", number: 9002325, text: "The code_challenge_method must be S256."}
+		return &oauthError{code: "invalid_request", text: "The code_challenge_method must be S256."}
 	case err != nil || len(digest) != 32:
 		return &oauthError{code: "invalid_request", number: 501491, text: "The code_challenge is no SHA-256 in base64url."}
 	}
@@ -212,6 +225,10 @@ func isOpenID(scope string) bool {
 		return true
 	}
 	return false
+}
+
+func tooManyScopes() *oauthError {
+	return &oauthError{http.StatusBadRequest, "invalid_scope", 70011, "There are too many scopes."}
 }
 
 // resources counts the resources that scopes are of.

@@ -91,7 +91,7 @@ func (a *Authority) enter(r *http.Request, auth *authorization) (*grant, map[str
 	}
 	fields := a.success(accessToken{user: g.user, client: g.client, scopes: g.scopes, grant: g}, a.lifetime(r))
 	if auth.manner == GoogleOAuth {
-		fields["scope"] = joined(auth.scopes)
+		fields["scope"] = googleScope(auth.scopes)
 	}
 	key := auth.client + "\x00" + auth.user
 	if auth.offline && (auth.manner != GoogleOAuth || auth.consent || !a.consents.has(key)) {

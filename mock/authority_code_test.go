@@ -104,7 +104,7 @@ func TestAuthorizationCode(t *testing.T) {
 	}{
 		{
 			mock.GoogleOAuth, googleQuery(), "GET", callback, []string{"code", "scope", "state"},
-			[]string{"access_token", "expires_in", "id_token", "refresh_token", "scope", "token_type"}, "https://mail.google.com/ openid email",
+			[]string{"access_token", "expires_in", "id_token", "refresh_token", "scope", "token_type"}, "https://mail.google.com/ openid https://www.googleapis.com/auth/userinfo.email",
 		},
 		{
 			mock.MicrosoftOAuth, microsoftQuery(), "POST", "http://localhost:8765", []string{"code", "state"},
@@ -194,6 +194,7 @@ func TestCodeIsBound(t *testing.T) {
 // asked again; unticked scopes are not granted.
 func TestGoogleConsent(t *testing.T) {
 	a := mock.StartAuthority(t, mock.AuthorityOptions{Network: mock.InMemory, Dialect: mock.GoogleOAuth})
+	const all = "https://mail.google.com/ openid https://www.googleapis.com/auth/userinfo.email"
 	for _, test := range []struct {
 		name    string
 		changes []string
@@ -201,12 +202,12 @@ func TestGoogleConsent(t *testing.T) {
 		refresh bool
 		scope   string
 	}{
-		{"online", []string{"access_type", "", "prompt", ""}, mock.Consent{User: "she@example.test"}, false, "https://mail.google.com/ openid email"},
-		{"first", []string{"prompt", ""}, mock.Consent{}, true, "https://mail.google.com/ openid email"},
-		{"second", []string{"prompt", ""}, mock.Consent{}, false, "https://mail.google.com/ openid email"},
-		{"asked again", nil, mock.Consent{}, true, "https://mail.google.com/ openid email"},
-		{"unticked", nil, mock.Consent{Scopes: []string{}}, true, "openid email"},
-		{"other user than hinted", nil, mock.Consent{User: "he@example.test"}, true, "https://mail.google.com/ openid email"},
+		{"online", []string{"access_type", "", "prompt", ""}, mock.Consent{User: "she@example.test"}, false, all},
+		{"first", []string{"prompt", ""}, mock.Consent{}, true, all},
+		{"second", []string{"prompt", ""}, mock.Consent{}, false, all},
+		{"asked again", nil, mock.Consent{}, true, all},
+		{"unticked", nil, mock.Consent{Scopes: []string{}}, true, "openid https://www.googleapis.com/auth/userinfo.email"},
+		{"other user than hinted", nil, mock.Consent{User: "he@example.test"}, true, all},
 	} {
 		_, brought := answerTo(t, a, with(googleQuery(), test.changes...), test.consent)
 		_, fields := post(t, a.HTTPClient(), a.TokenURL(), codeForm(brought.Get("code"), callback))

@@ -51,15 +51,21 @@ func (a *Authority) signIn(auth *authorization, c Consent) *oauthError {
 		auth.user = auth.hint
 	}
 	switch {
+	case c.Deny && auth.user == "": // before anybody has signed in
+		return declined()
 	case auth.user == "":
 		return &oauthError{http.StatusBadRequest, "login_required", 50058, "Neither the consent nor login_hint names a user."}
 	case !a.isUser(auth.user):
 		return &oauthError{http.StatusBadRequest, "login_required", 50034, "The user account does not exist in the directory."}
 	case c.Deny:
-		return &oauthError{code: "access_denied", number: 65004, text: "User declined to consent to access the app."}
+		return declined()
 	}
 	auth.scopes = a.ticked(auth.scopes, c)
 	return nil
+}
+
+func declined() *oauthError {
+	return &oauthError{code: "access_denied", number: 65004, text: "User declined to consent to access the app."}
 }
 
 // ticked returns the scopes that a user grants. Those of OpenID Connect are no
@@ -93,7 +99,7 @@ func (a *Authority) expanded(scopes []string) []string {
 // isUser reports whether there is such a user.
 func (a *Authority) isUser(user string) bool {
 	if a.opts.Users == nil {
-		return true
+		return len(user) <= maxField
 	}
 	for known := range a.opts.Users {
 		if strings.EqualFold(known, user) {

@@ -56,25 +56,35 @@ func presented(r *http.Request) (credentials, *oauthError) {
 }
 
 // authenticate returns the client (RFC 6749, Section 2.3.1): by its Basic
-// credentials or by parameters.
+// credentials, by parameters or by an assertion.
 func (a *Authority) authenticate(r *http.Request) (id string, refusal *oauthError) {
 	c, refusal := presented(r)
 	if refusal != nil {
 		return "", refusal
 	}
-	if c.id == "" {
-		return "", &oauthError{http.StatusBadRequest, "invalid_request", 900144, "The parameter client_id is missing."}
+	asserts := r.PostForm.Has("client_assertion")
+	_, known := a.opts.Clients[c.id]
+	if asserts && (known || c.id == "" || a.opts.Clients == nil) {
+		if c.id, refusal = a.asserted(r, c); refusal != nil {
+			return "", refusal
+		}
+	}
+	if c.id == "" || len(c.id) > maxField {
+		return "", &oauthError{http.StatusBadRequest, "invalid_request", 900144, "The parameter client_id is missing, or too long."}
 	}
 	if a.opts.Clients == nil {
 		return c.id, nil
 	}
-	want, known := a.opts.Clients[c.id]
+	var want string
+	want, known = a.opts.Clients[c.id]
 	tenant := r.PathValue("tenant") != ""
 	switch {
 	case !known && tenant:
 		return "", &oauthError{http.StatusBadRequest, "unauthorized_client", 700016, "No application of that identifier is in the directory."}
 	case !known:
 		return "", &oauthError{http.StatusUnauthorized, "invalid_client", 0, "The OAuth client was not found."}
+	case asserts:
+		return c.id, nil
 	case want != "" && c.secret == "" && tenant:
 		return "", &oauthError{http.StatusUnauthorized, "invalid_client", 7000218, "The request must hold client_assertion or client_secret."}
 	case matches(c.secret, want):

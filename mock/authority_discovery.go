@@ -9,21 +9,23 @@ func (a *Authority) discovery(w http.ResponseWriter, r *http.Request) {
 	fields := openIDFields()
 	for name, path := range map[string]string{
 		"issuer": "", "token_endpoint": "/token", "introspection_endpoint": "/introspect", "revocation_endpoint": "/revoke",
-		"authorization_endpoint": "/authorize", "jwks_uri": "/jwks",
+		"authorization_endpoint": "/authorize", "device_authorization_endpoint": "/device_authorization", "jwks_uri": "/jwks",
 	} {
 		fields[name] = root + path
 	}
-	grants := []string{"authorization_code", "refresh_token"}
+	grants := []string{"authorization_code", "refresh_token", deviceGrant}
 	grants = append(grants, jwtBearer)
 	if a.opts.Dialect == GoogleOAuth {
 		fields["authorization_endpoint"], fields["jwks_uri"] = root+"/o/oauth2/v2/auth", root+"/oauth2/v3/certs"
+		fields["device_authorization_endpoint"] = root + "/device/code"
 	} else {
-		grants = append(grants, "client_credentials")
+		grants = append(grants, "client_credentials", "password")
 		fields["authorization_response_iss_parameter_supported"] = true // RFC 9207
 	}
 	fields["grant_types_supported"] = grants
 	fields["scopes_supported"] = []string{"openid", "profile", "email", a.opts.Scope}
-	fields["token_endpoint_auth_methods_supported"] = []string{"client_secret_basic", "client_secret_post", "none"}
+	fields["token_endpoint_auth_methods_supported"] = []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"}
+	fields["token_endpoint_auth_signing_alg_values_supported"] = []string{"RS256", "PS256"}
 	answer(w, http.StatusOK, faultOf(r).replace(fields))
 }
 
@@ -33,12 +35,12 @@ func (a *Authority) configuration(w http.ResponseWriter, r *http.Request) {
 	fields := openIDFields()
 	for name, path := range map[string]string{
 		"issuer": "/v2.0", "authorization_endpoint": "/oauth2/v2.0/authorize", "token_endpoint": "/oauth2/v2.0/token",
-		"jwks_uri": "/discovery/v2.0/keys",
+		"device_authorization_endpoint": "/oauth2/v2.0/devicecode", "jwks_uri": "/discovery/v2.0/keys",
 	} {
 		fields[name] = root + path
 	}
 	fields["scopes_supported"] = []string{"openid", "profile", "email", "offline_access"}
-	fields["token_endpoint_auth_methods_supported"] = []string{"client_secret_post", "client_secret_basic"}
+	fields["token_endpoint_auth_methods_supported"] = []string{"client_secret_post", "private_key_jwt", "client_secret_basic"}
 	answer(w, http.StatusOK, faultOf(r).replace(fields))
 }
 

@@ -40,8 +40,14 @@ func (a *Authority) exchange(r *http.Request) (map[string]any, *oauthError) {
 		return a.refresh(r, client, microsoft)
 	case grantType == "authorization_code":
 		return a.redeem(r, client, microsoft)
+	case grantType == deviceGrant, grantType == "device_code" && microsoft:
+		return a.deviceToken(r, client, microsoft)
 	case grantType == "client_credentials" && (microsoft || a.opts.Dialect != GoogleOAuth):
 		return a.clientCredentials(r, client, microsoft)
+	case grantType == "password" && (microsoft || a.opts.Dialect != GoogleOAuth):
+		return a.password(r, client, microsoft)
+	case grantType == jwtBearer: // of Microsoft's route: the others have had theirs
+		return a.onBehalfOf(r, client)
 	case grantType == "":
 		return nil, &oauthError{http.StatusBadRequest, "invalid_request", 900144, "The parameter grant_type is missing."}
 	}
@@ -96,15 +102,19 @@ func (a *Authority) clientInfo(user string) string {
 // clientCredentials is the grant of RFC 6749, Section 4.4. Its token is good for
 // any user.
 func (a *Authority) clientCredentials(r *http.Request, client string, microsoft bool) (map[string]any, *oauthError) {
-	if a.opts.Clients != nil && a.opts.Clients[client] == "" {
+	if a.isPublic(r, client) {
 		return nil, &oauthError{http.StatusUnauthorized, "unauthorized_client", 7000218, "A public client has nothing of its own."}
 	}
-	isDefault := func(scope string) bool { return strings.HasSuffix(scope, "/.default") }
-	// MSAL asks for the scopes of OpenID Connect too, which count for nothing.
-	if microsoft && !slices.ContainsFunc(strings.Fields(r.PostFormValue("scope")), isDefault) {
-		return nil, &oauthError{http.StatusBadRequest, "invalid_scope", 1002012, "The scope of client credentials must end in /.default."}
+	scopes := []string{a.opts.Scope}
+	if microsoft {
+		// MSAL asks for the scopes of OpenID Connect too, which count for nothing.
+		asked := slices.DeleteFunc(strings.Fields(r.PostFormValue("scope")), isOpenID)
+		if len(asked) != 1 || len(asked[0]) > maxScope || !strings.HasSuffix(asked[0], "/.default") {
+			return nil, &oauthError{http.StatusBadRequest, "invalid_scope", 1002012, "The scope of client credentials must end in /.default."}
+		}
+		scopes = a.ofApplication(asked[0])
 	}
-	fields := a.success(accessToken{client: client, scopes: []string{a.opts.Scope}}, a.lifetime(r))
+	fields := a.success(accessToken{client: client, scopes: scopes}, a.lifetime(r))
 	if microsoft {
 		delete(fields, "scope")
 	}

@@ -150,7 +150,7 @@ func (a *Authority) tokenFor(r *http.Request, account *ServiceAccount, scopes []
 		}
 		ttl = seconds
 	}
-	if len(scopes) == 0 {
+	if len(scopes) == 0 || len(joined(scopes)) > maxScope {
 		return nil, invalidArgument("Scope required.")
 	}
 	if f := faultOf(r); f.TTL > 0 {

@@ -54,7 +54,7 @@ func (a *Authority) idToken(r *http.Request, g *grant, nonce string) string {
 	}
 	now := time.Now()
 	claims := map[string]any{
-		"iss": "https://" + r.Host, "aud": g.client, "sub": g.user,
+		"iss": issuer(r), "aud": g.client, "sub": g.user,
 		"iat": now.Unix(), "exp": now.Add(a.opts.TTL).Unix(),
 	}
 	if nonce != "" {
@@ -71,6 +71,15 @@ func (a *Authority) idToken(r *http.Request, g *grant, nonce string) string {
 		claims["email"], claims["email_verified"] = g.user, true
 	}
 	return signJWT(key, claims)
+}
+
+// issuer returns the name of the authority under the name that was asked. Google
+// issues tokens at one host and by the name of another.
+func issuer(r *http.Request) string {
+	if r.Host == "oauth2.googleapis.com" || r.Host == "www.googleapis.com" {
+		return "https://accounts.google.com"
+	}
+	return "https://" + r.Host
 }
 
 // keys is the set of keys that ID tokens are signed with (RFC 7517, Section 5).

@@ -3,6 +3,7 @@ package mock
 import (
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -15,14 +16,17 @@ const signatureLength = 342
 // alone are longer.
 func (a *Authority) jwt(t *accessToken, length int) string {
 	claims := map[string]any{
-		"aud": "https://outlook.office.com",
+		"aud": resourceOf(t.scopes),
 		"iss": "https://sts.windows.net/" + a.opts.Tenant + "/",
 		"tid": a.opts.Tenant,
 		"exp": t.expiry.Unix(),
 		"uti": random(12),
 	}
 	if t.user == "" {
-		claims["appid"], claims["roles"] = t.client, []string{"SMTP.SendAsApp"}
+		claims["appid"], claims["roles"] = t.client, []string{}
+		if slices.Contains(t.scopes, a.opts.Scope) {
+			claims["roles"] = []string{"SMTP.SendAsApp"}
+		}
 	} else {
 		claims["upn"] = t.user
 		claims["scp"] = strings.ReplaceAll(strings.Join(t.scopes, " "), "https://outlook.office.com/", "")
@@ -35,6 +39,15 @@ func (a *Authority) jwt(t *accessToken, length int) string {
 		return ""
 	}
 	return unsigned + random(length-len(unsigned))
+}
+
+// resourceOf returns what scopes are of, which all are of one.
+func resourceOf(scopes []string) string {
+	if len(scopes) == 0 {
+		return ""
+	}
+	end := strings.LastIndexByte(scopes[0], '/')
+	return scopes[0][:max(end, 0)]
 }
 
 // segment returns a part of a JWT.

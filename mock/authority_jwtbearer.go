@@ -14,6 +14,14 @@ const (
 	deviceGrant   = "urn:ietf:params:oauth:grant-type:device_code"
 )
 
+// What Google says of an assertion.
+const (
+	badTimes = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. " +
+		"Check your iat and exp values in the JWT claim."
+	notDelegated = "Client is unauthorized to retrieve access tokens using this method, " +
+		"or client not authorized for any of the scopes requested."
+)
+
 // serviceToken is the grant of RFC 7523, Section 2.1, as Google has it: a service
 // account asks in its own name, or in a user's. It is no client.
 func (a *Authority) serviceToken(r *http.Request) (map[string]any, *oauthError) {
@@ -35,8 +43,7 @@ func (a *Authority) serviceToken(r *http.Request) (map[string]any, *oauthError) 
 	case !a.verifiesFor(account.Email, as):
 		return bad("Invalid JWT Signature.")
 	case as.claims.Iat.IsZero() || !as.isTimely() || as.claims.Exp.Sub(as.claims.Iat.Time) > time.Hour:
-		return bad("Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. " +
-			"Check your iat and exp values in the JWT claim.")
+		return bad(badTimes)
 	case !as.isFor("https://oauth2.googleapis.com/token", "https://www.googleapis.com/oauth2/v4/token",
 		"https://accounts.google.com/o/oauth2/token", a.URL()+"/token", "https://"+r.Host+"/token"):
 		return bad("Invalid JWT: Failed audience check. The right audience is https://oauth2.googleapis.com/token")
@@ -49,17 +56,14 @@ func (a *Authority) delegate(r *http.Request, account *ServiceAccount, as *asser
 	scopes := strings.Fields(as.claims.Scope)
 	t := accessToken{user: as.claims.Sub, client: account.Email, scopes: scopes}
 	switch {
-	case len(scopes) == 0:
+	case len(scopes) == 0 || len(as.claims.Scope) > maxScope:
 		return nil, &oauthError{http.StatusBadRequest, "invalid_scope", 0, "Empty or missing scope not allowed."}
 	case t.user == "" || t.user == account.Email:
 		t.user, t.machine = account.Email, true
 	case !a.isDelegating(t.user):
 		return nil, &oauthError{http.StatusBadRequest, "invalid_grant", 0, "Invalid email or User ID"}
 	case !a.mayHave(account, scopes):
-		return nil, &oauthError{
-			http.StatusUnauthorized, "unauthorized_client", 0,
-			"Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested.",
-		}
+		return nil, &oauthError{http.StatusUnauthorized, "unauthorized_client", 0, notDelegated}
 	}
 	fields := a.success(t, a.lifetime(r))
 	delete(fields, "scope") // Google's answer to this grant has none

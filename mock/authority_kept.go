@@ -8,8 +8,11 @@ type kept[T any] struct {
 	order  []string // the keys, the oldest first
 }
 
-// maxBegun bounds authorizations that nobody has completed.
-const maxBegun = 1_000
+// Bounds of what clients begin: how many, and of the scopes of each, in octets.
+const (
+	maxBegun = 1_000
+	maxScope = 2_000
+)
 
 func newKept[T any](limit int) *kept[T] { return &kept[T]{max: limit, values: make(map[string]T)} }
 

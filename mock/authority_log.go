@@ -36,7 +36,7 @@ type AuthorityRequest struct {
 	Grant    string            // grant_type
 	ClientID string            // as a parameter or as user of Basic
 	Scope    string            // as asked for
-	Form     map[string]string // first values, by names that OAuth knows; the others are one, "<unknown>"; of the authorization endpoint, the query
+	Form     map[string]string // first values, by names that OAuth knows; the others are one, "<unknown>"; of the authorization endpoint and of metadata servers, the query
 	Status   int               // of the response, 0 if there was none
 }
 
@@ -106,7 +106,7 @@ func (a *Authority) log(r *http.Request, status int) {
 // loggedForm returns the parameters of a request. Only where they belong into the
 // query is that looked at.
 func loggedForm(r *http.Request) url.Values {
-	if r.Method == http.MethodGet && isAuthorizePath(r.URL.Path) {
+	if r.Method == http.MethodGet && (isAuthorizePath(r.URL.Path) || isMachinePath(r.URL.Path)) {
 		return r.Form
 	}
 	return r.PostForm

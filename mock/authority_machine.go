@@ -17,6 +17,15 @@ type Machine struct {
 
 	// Project is its project at Google. Zero means "mock-project".
 	Project string
+
+	// Identity is the client ID of the managed identity that Microsoft's metadata
+	// server gives tokens for where none is named, the system-assigned. Zero means
+	// that there is none.
+	Identity string
+
+	// UserIdentities are those that are given tokens by their names: client IDs,
+	// object IDs or resource IDs. Zero means none.
+	UserIdentities []string
 }
 
 // MetadataHost returns the host and port of the metadata servers, as in the
@@ -41,21 +50,22 @@ func plainRoutes(next http.Handler) http.Handler {
 }
 
 func isMachinePath(path string) bool {
-	return path == "/" || strings.HasPrefix(path, "/computeMetadata/")
+	return path == "/" || path == "/msi/token" || strings.HasPrefix(path, "/computeMetadata/") || strings.HasPrefix(path, "/metadata/")
 }
 
-// machineToken returns a token of a machine. A metadata server has the same for
-// all who ask, till five minutes before its end.
-func (a *Authority) machineToken(r *http.Request, key string, t accessToken) (string, *accessToken) {
+// machineToken returns a token of a machine, and what it is at the moment. A
+// metadata server has the same for all who ask, till five minutes before its end.
+func (a *Authority) machineToken(r *http.Request, key string, t accessToken) (string, accessToken) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if value := a.machines.get(key); value != "" {
 		if t := a.tokens[value]; t != nil && time.Until(t.expiry) > 5*time.Minute {
-			return value, t
+			return value, *t
 		}
 	}
-	t.machine = true
 	value, issued := a.issue(t, a.lifetime(r))
 	a.machines.put(key, value)
-	return value, issued
+	return value, *issued
 }
 
 // computeMetadata is Google's metadata server. It answers nobody who does not
@@ -63,10 +73,7 @@ func (a *Authority) machineToken(r *http.Request, key string, t accessToken) (st
 func (a *Authority) computeMetadata(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Metadata-Flavor", "Google")
 	w.Header().Set("Server", "Metadata Server for VM")
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	account := a.opts.Machine.ServiceAccount
-	name, what := r.PathValue("account"), r.PathValue("what")
+	account, name, what := a.opts.Machine.ServiceAccount, r.PathValue("account"), r.PathValue("what")
 	isAccount := account != "" && (name == "default" || name == account)
 	switch path := strings.TrimPrefix(r.URL.Path, "/computeMetadata/v1/"); {
 	case r.Header.Get("X-Forwarded-For") != "":
@@ -84,7 +91,7 @@ func (a *Authority) computeMetadata(w http.ResponseWriter, r *http.Request) {
 	case isAccount && what == "scopes":
 		plainText(w, http.StatusOK, cloudScopes()[0]+"\n")
 	case isAccount && what == "token":
-		value, t := a.machineToken(r, account, accessToken{user: account, client: account, scopes: cloudScopes()[:1]})
+		value, t := a.machineToken(r, account, accessToken{user: account, client: account, scopes: cloudScopes()[:1], machine: true})
 		answer(w, http.StatusOK, faultOf(r).replace(map[string]any{
 			"access_token": value, "expires_in": int(time.Until(t.expiry) / time.Second), "token_type": "Bearer",
 		}))

@@ -31,6 +31,11 @@ type AuthorityOptions struct {
 	// user is known, by any password.
 	Users map[string]string
 
+	// Federated maps clients to the subjects elsewhere whose tokens they may show in
+	// place of a secret, at Microsoft's route: of FederatedToken, or client IDs of
+	// managed identities. Nil means that each client trusts every subject.
+	Federated map[string][]string
+
 	// Redirects are redirect URIs that clients have registered, each exactly as it
 	// is written. Loopback needs no entry, whatever the port (RFC 8252, Section
 	// 7.3): http://127.0.0.1 and http://[::1] with any path, http://localhost too,
@@ -44,6 +49,10 @@ type AuthorityOptions struct {
 	// Machine is what the metadata servers of clouds know. Zero means a machine
 	// without any identity.
 	Machine Machine
+
+	// DeviceInterval is how long a device has to wait between two questions whether
+	// its user has decided. Zero means 5 seconds.
+	DeviceInterval time.Duration
 
 	// Scope is what a token needs for SMTP and what grants have by default. Zero
 	// means what Dialect asks for.

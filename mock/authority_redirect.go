@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -32,7 +33,7 @@ func (a *Authority) sendBack(w http.ResponseWriter, r *http.Request, auth *autho
 		fields.Set("iss", "https://"+r.Host) // RFC 9207
 	case GoogleOAuth:
 		if fields.Has("code") {
-			fields.Set("scope", strings.Join(auth.scopes, " "))
+			fields.Set("scope", googleScope(auth.scopes))
 		}
 	}
 	uncached(w)
@@ -88,8 +89,14 @@ func (a *Authority) errorPage(w http.ResponseWriter, auth *authorization, e *oau
 	writePage(w, e.status, textPage, notice{fmt.Sprintf("Error %d: %s", e.status, e.code), text})
 }
 
-// signInPage is where a browser waits whose user nobody plays.
-func (a *Authority) signInPage(w http.ResponseWriter, auth *authorization) {
-	uncached(w)
-	writePage(w, http.StatusOK, textPage, notice{"Sign in", "The client " + a.shownClient(auth.client) + " waits for a user to consent."})
+// googleScope returns scopes as Google's answers have them: those of OpenID Connect
+// by their other names.
+func googleScope(scopes []string) string {
+	long := slices.Clone(scopes)
+	for i, scope := range long {
+		if scope == "email" || scope == "profile" {
+			long[i] = "https://www.googleapis.com/auth/userinfo." + scope
+		}
+	}
+	return joined(long)
 }

@@ -124,7 +124,8 @@ func (a *Authority) shownPath(path string) string {
 			"devicecode", "device", "code", "common", "organizations", "consumers", "discovery",
 			".well-known", "openid-configuration", "oauth-authorization-server", "jwks", "v3", "certs", "keys", a.opts.Tenant,
 			"computeMetadata", "instance", "service-accounts", "default", "email", "scopes", "project", "project-id",
-			"numeric-project-id", "universe", "universe-domain", "projects", "-", "serviceAccounts":
+			"numeric-project-id", "universe", "universe-domain", "projects", "-", "serviceAccounts",
+			"device_authorization", "UserRealm", "metadata", "identity", "msi":
 		default:
 			segments[i] = a.shownSegment(segment)
 		}
@@ -224,6 +225,11 @@ func (a *Authority) holdsSecret(value string) bool {
 		}
 	}
 	for code := range a.codes.values {
+		if strings.Contains(value, code) {
+			return true
+		}
+	}
+	for code := range a.devices.values {
 		if strings.Contains(value, code) {
 			return true
 		}

@@ -89,7 +89,7 @@ func (a *Authority) exchangeToken(r *http.Request) (map[string]any, *oauthError)
 	case get("audience") != WorkloadAudience:
 		return bad("invalid_target", `The target service indicated by the "audience" parameters is invalid. `+
 			"This might either be because the pool or provider is disabled or deleted or because it doesn't exist.")
-	case len(scopes) == 0:
+	case len(scopes) == 0 || len(get("scope")) > maxScope:
 		return bad("invalid_scope", "Scope(s) must be provided.")
 	}
 	as, err := readAssertion(get("subject_token"))

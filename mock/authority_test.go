@@ -124,16 +124,6 @@ func TestClients(t *testing.T) {
 	client := a.HTTPClient()
 	google, microsoft := a.URL()+"/token", a.TokenURL()
 	refresh := a.Grant("you@example.test").Reveal()
-	with := func(form url.Values, changes ...string) url.Values {
-		changed := url.Values{}
-		for key, values := range form {
-			changed[key] = values
-		}
-		for i := 0; i < len(changes); i += 2 {
-			changed.Set(changes[i], changes[i+1])
-		}
-		return changed
-	}
 	good, own := refreshForm(sasl.NewSecret(refresh)), refreshForm(a.Grant("she@example.test"))
 	app := with(good, "grant_type", "client_credentials", "scope", "https://outlook.office365.com/.default")
 	for _, test := range []struct {
@@ -153,7 +143,7 @@ func TestClients(t *testing.T) {
 		{"unknown client, elsewhere", google, with(good, "client_id", "x"), 401, "invalid_client", ""},
 		{"no client", google, with(good, "client_id", ""), 400, "invalid_request", ""},
 		{"no grant type", google, with(good, "grant_type", ""), 400, "invalid_request", ""},
-		{"other grant type", google, with(good, "grant_type", "password"), 400, "unsupported_grant_type", ""},
+		{"other grant type", google, with(good, "grant_type", "saml2"), 400, "unsupported_grant_type", ""},
 		{"no refresh token", google, with(good, "refresh_token", ""), 400, "invalid_request", ""},
 		{"unknown refresh token", microsoft, with(good, "refresh_token", "x"), 400, "invalid_grant", "AADSTS9002313: "},
 		{"scope within the grant", microsoft, with(good, "scope", "https://outlook.office.com/SMTP.Send offline_access"), 200, "", ""},

@@ -225,7 +225,7 @@
 // (REQUIRETLS) and RFC 9422 (LIMITS); content is text as RFC 2045 defines it.
 // Certificates are named as in RFC 9525. The authority goes by RFC 6749 and
 // RFC 6750 (bearer tokens), RFC 7009 (revocation), RFC 7515, RFC 7517, RFC 7518 and
-// RFC 7519 (signatures, keys, algorithms and claims of a JWT), RFC 7523 (assertions), RFC 7636 (PKCE),
+// RFC 7519 (signatures, keys, algorithms and claims of a JWT), RFC 7521 and RFC 7523 (assertions), RFC 7636 (PKCE),
 // RFC 7662 (introspection), RFC 8252 (native applications), RFC 8414 (discovery),
 // RFC 8628 (devices), RFC 8693 (token exchange), RFC 9207 (issuer in an answer) and
 // OpenID Connect, over HTTP by RFC 9110; refresh tokens rotate as in RFC 9700.
