@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 
 	"github.com/seed-55a66e92/postern/conformance"
@@ -88,4 +89,9 @@ func panicking(context.Context, sasl.TokenRequest) (sasl.Token, error) { panic("
 func waiting(ctx context.Context, _ sasl.TokenRequest) (sasl.Token, error) {
 	<-ctx.Done()
 	return sasl.Token{}, ctx.Err()
+}
+
+// casesForClients are the cases of the catalogue for clients.
+func casesForClients() []conformance.Case {
+	return slices.DeleteFunc(conformance.Catalogue(), func(c conformance.Case) bool { return c.Client == nil })
 }

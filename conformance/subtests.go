@@ -29,12 +29,6 @@ func Run[T TB[T]](t T, target Target) {
 // its id. A subtest fails if the outcome is fail, inconclusive or error.
 func RunSuite[T TB[T]](t T, s Suite, target Target) {
 	t.Helper()
-	runSubtests(t, s, target, func(t T, run func(T)) { run(t) })
-}
-
-// runSubtests is RunSuite with something around the run of each case.
-func runSubtests[T TB[T]](t T, s Suite, target Target, around func(T, func(T))) {
-	t.Helper()
 	cases, err := s.selectedFor(target)
 	if err != nil {
 		t.Errorf("%v", err)
@@ -43,8 +37,7 @@ func runSubtests[T TB[T]](t T, s Suite, target Target, around func(T, func(T))) 
 	for _, c := range cases {
 		t.Run(c.ID, func(t T) {
 			t.Helper()
-			var result Result
-			around(t, func(t T) { result = s.run(t.Context(), c, target) })
+			result := s.run(t.Context(), c, target)
 			switch {
 			case result.Outcome == Skip:
 				t.Skipf("%s", result)
