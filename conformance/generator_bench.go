@@ -152,7 +152,8 @@ func clientID(d mock.Dialect) string {
 }
 
 // Open makes an authority and a generator that is to use it. If it cannot, it
-// returns the verdict. The trial ends with the case.
+// returns the verdict. If the generator could not be made, each call of it fails.
+// The trial ends with the case.
 func (b *GeneratorBench) Open(ctx context.Context, s TokenScene) (*GeneratorTrial, Verdict, bool) {
 	t, err := b.newTrial(s)
 	if err != nil {
@@ -163,18 +164,15 @@ func (b *GeneratorBench) Open(ctx context.Context, s TokenScene) (*GeneratorTria
 	if t.make = s.Make; t.make == nil {
 		t.make = b.target.New
 	}
-	if err := t.Start(ctx, new(providers.MemoryStore)); err != nil {
-		return t, b.unmade(err), false
+	if err := t.Start(ctx, new(providers.MemoryStore)); errors.Is(err, errors.ErrUnsupported) {
+		return t, lacking(err), false
 	}
-	return t, Verdict{}, true
+	return t, Verdict{}, true // that it could not be made, it says when it is asked
 }
 
-// unmade returns the verdict on a generator that could not be made.
-func (b *GeneratorBench) unmade(err error) Verdict {
-	if errors.Is(err, errors.ErrUnsupported) {
-		return Verdict{Outcome: Skip, Reason: fmt.Sprintf("no-capability: the generator cannot do what the case needs (%v)", err)}
-	}
-	return Verdict{Outcome: Inconclusive, Reason: "the generator could not be made", Got: err.Error()}
+// lacking returns the verdict on a generator that cannot do what the case needs.
+func lacking(err error) Verdict {
+	return Verdict{Outcome: Skip, Reason: fmt.Sprintf("no-capability: the generator cannot do what the case needs (%v)", err)}
 }
 
 // Control opens a scene in which nothing is wrong, and asks for a token, which the
@@ -190,7 +188,7 @@ func (b *GeneratorBench) Control(ctx context.Context, s TokenScene) (*GeneratorT
 	problem := ""
 	switch {
 	case errors.Is(a.Err, errors.ErrUnsupported):
-		return t, b.unmade(a.Err), false
+		return t, lacking(a.Err), false
 	case a.Err != nil || a.Crash != "":
 		problem = a.said()
 	case !t.good(a.Token):

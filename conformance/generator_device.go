@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-55a66e92/postern/mock"
 	"github.com/seed-55a66e92/postern/providers"
 )
 
@@ -34,12 +35,23 @@ func deviceFlow() Case {
 
 // Of the device authorization response (RFC 8628, Section 3.2).
 const (
-	devicePath      = "/device_authorization"
 	deviceGrant     = "urn:ietf:params:oauth:grant-type:device_code"
 	verificationURI = "https://authority.test/device"
 	userCode        = "WDJB-MJHT"
 	slowDown        = 5 * time.Second
 )
+
+// devicePath is where the authorities of the dialect have the device authorization
+// endpoint.
+func devicePath(d mock.Dialect) string {
+	switch d {
+	case mock.GoogleOAuth:
+		return "/device/code"
+	case mock.MicrosoftOAuth:
+		return "/" + generatorTenant + "/oauth2/v2.0/devicecode"
+	}
+	return "/device_authorization"
+}
 
 // A deviceScript is an authority with the device flow: how it answers the polls,
 // one after the other. An empty answer is a token. The last one stays.
@@ -61,7 +73,7 @@ type devicePoll struct {
 
 func (s *deviceScript) answer(w http.ResponseWriter, r *http.Request) bool {
 	switch {
-	case r.URL.Path == devicePath:
+	case r.URL.Path == devicePath(s.trial.bench.target.Dialect):
 		fields := map[string]any{
 			"device_code": s.code, "user_code": userCode, "verification_uri": verificationURI, "expires_in": 1800,
 		}
@@ -70,7 +82,7 @@ func (s *deviceScript) answer(w http.ResponseWriter, r *http.Request) bool {
 		}
 		answerJSON(w, http.StatusOK, fields)
 		return true
-	case r.FormValue("grant_type") != deviceGrant:
+	case r.FormValue("grant_type") != deviceGrant && r.FormValue("grant_type") != "device_code": // as MSAL has it
 		return false
 	case r.FormValue("device_code") != s.code:
 		answerJSON(w, http.StatusBadRequest, map[string]any{"error": "invalid_grant"})
@@ -116,10 +128,7 @@ func (b *GeneratorBench) sign(ctx context.Context, s *deviceScript) (*GeneratorT
 	b.trials = append(b.trials, t)
 	s.trial, t.make = t, b.target.Device // nobody asks before that
 	go func() {
-		if err := t.Start(ctx, new(providers.MemoryStore)); err != nil {
-			answers <- TokenAnswer{Err: err}
-			return
-		}
+		_ = t.Start(ctx, new(providers.MemoryStore)) // its error is that of a call
 		answers <- t.AskWithin(ctx, longWait, nil)
 	}()
 	select {
@@ -145,7 +154,7 @@ func runDeviceFlow(ctx context.Context, b *GeneratorBench) Verdict {
 	case t == nil:
 		return Verdict{Outcome: Error}
 	case errors.Is(a.Err, errors.ErrUnsupported):
-		return b.unmade(a.Err)
+		return lacking(a.Err)
 	case !a.ok() || !t.good(a.Token) || len(control.polled()) == 0:
 		return t.notReached("a token of the device flow, with nothing wrong", a)
 	case !t.prompts.has(verificationURI, userCode):

@@ -153,7 +153,7 @@ func cancelledRequest() Case {
 		Needs: []Need{NeedVirtualTime},
 		Tiers: []Tier{Passive},
 		Procedure: "Control: one token. Then, anew, an authority that takes ten minutes to answer, and one that answers by 429 with " +
-			"Retry-After: 300; the context is cancelled after five seconds. In a device flow that nobody " +
+			"Retry-After: 300; the context is cancelled after a second. In a device flow that nobody " +
 			"confirms it is cancelled after twelve.",
 		Pass: "An error, a second after the context has ended at the latest. Two minutes later the request is over, too; others may " +
 			"have waited for it until then. The authority is not polled any more.",
@@ -188,7 +188,7 @@ func (b *GeneratorBench) cancelled(ctx context.Context, f mock.AuthorityFault) V
 	if !ok {
 		return v
 	}
-	const after = 5 * time.Second
+	const after = time.Second // less than any time limit of its own
 	limited, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer time.AfterFunc(after, cancel).Stop()

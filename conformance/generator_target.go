@@ -30,7 +30,9 @@ const (
 
 // A MakeGenerator makes a token generator that goes by the configuration. It is
 // called several times in a case: each call makes another generator, as if another
-// program had been started. It makes no request yet.
+// program had been started. The context lasts as long as the case does. A generator
+// may ask the authority when it is made, but the suite waits for it, and counts
+// what it asks.
 //
 // A generator that has a method Close() error is closed when it is not used any
 // more.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -37,6 +38,7 @@ type GeneratorTrial struct {
 	start     time.Time
 	prompts   prompts
 	first     sasl.Token // of the control
+	unmade    error      // why there is no generator
 
 	mu  sync.Mutex
 	old []sasl.TokenGenerator // all that were made
@@ -91,7 +93,7 @@ func (t *GeneratorTrial) config(id, secret string, refresh sasl.Secret) Generato
 	return GeneratorConfig{
 		BaseURL:      t.web.url(),
 		TokenURL:     t.web.url() + authority.Path,
-		DeviceURL:    t.web.url() + devicePath,
+		DeviceURL:    t.web.url() + devicePath(t.bench.target.Dialect),
 		Tenant:       generatorTenant,
 		HTTPClient:   t.client,
 		RootCAs:      t.rootCAs(),
@@ -162,22 +164,22 @@ func (t *GeneratorTrial) Start(ctx context.Context, store providers.Store) (err 
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("it panicked: %v", r)
+			t.unmade = err
 		}
 	}()
 	cfg := t.Config
 	cfg.Store = store
 	g, err := t.make(ctx, cfg)
 	if err == nil && g == nil {
-		err = fmt.Errorf("there is neither a generator nor an error")
-	}
-	if err != nil {
-		return err
+		err = errors.New("there is neither a generator nor an error")
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.Generator = g
-	t.old = append(t.old, g)
-	return nil
+	t.Generator, t.unmade = g, err
+	if err == nil {
+		t.old = append(t.old, g)
+	}
+	return err
 }
 
 // close ends the trial: the generators, and then the servers.
@@ -276,6 +278,9 @@ func (t *GeneratorTrial) call(ctx context.Context, rejected *sasl.Rejection) (a 
 			a = TokenAnswer{Crash: fmt.Sprintf("the generator panicked: %v", r)}
 		}
 	}()
+	if t.unmade != nil {
+		return TokenAnswer{Err: t.unmade}
+	}
 	token, err := t.Generator.Token(ctx, sasl.TokenRequest{
 		Username: generatorUser, Service: "smtp", Host: t.smtpHost(), Port: 587, Rejected: rejected,
 	})

@@ -39,6 +39,11 @@ func isTokenPath(path string) bool {
 	return path == "/token" || strings.HasSuffix(path, "/oauth2/v2.0/token")
 }
 
+// repeats reports whether the call asks the same as another, in the same way.
+func (c *TokenCall) repeats(d TokenCall) bool {
+	return c.Path == d.Path && c.Form.Encode() == d.Form.Encode() && c.Header.Get("Authorization") == d.Header.Get("Authorization")
+}
+
 // text returns all that the generator sent, in the open and decoded.
 func (c *TokenCall) text() string {
 	text := c.Path + "\n" + c.Query + "\n"
