@@ -2,12 +2,18 @@ package conformance_test
 
 import (
 	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/seed-55a66e92/postern/conformance"
 	"github.com/seed-55a66e92/postern/conformance/internal/badtoken"
 	"github.com/seed-55a66e92/postern/mock"
+	"github.com/seed-55a66e92/postern/providers"
 	"github.com/seed-55a66e92/postern/sasl"
 )
 
@@ -94,4 +100,48 @@ func waiting(ctx context.Context, _ sasl.TokenRequest) (sasl.Token, error) {
 // casesForClients are the cases of the catalogue for clients.
 func casesForClients() []conformance.Case {
 	return slices.DeleteFunc(conformance.Catalogue(), func(c conformance.Case) bool { return c.Client == nil })
+}
+
+// askAs asks for a token once, with the client's secret in the form or by Basic.
+func askAs(ctx context.Context, client *http.Client, cfg conformance.GeneratorConfig, fields map[string]string, basic bool) (providers.Response, error) {
+	form := make(url.Values)
+	for name, value := range fields {
+		form.Set(name, value)
+	}
+	if !basic {
+		form.Set("client_id", cfg.ClientID)
+		form.Set("client_secret", cfg.ClientSecret.Reveal())
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, cfg.TokenURL, strings.NewReader(form.Encode()))
+	if err != nil {
+		return providers.Response{}, err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if basic {
+		r.SetBasicAuth(url.QueryEscape(cfg.ClientID), url.QueryEscape(cfg.ClientSecret.Reveal()))
+	}
+	resp, err := client.Do(r)
+	if err != nil {
+		return providers.Response{}, err
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		AccessToken  string `json:"access_token"`
+		RefreshToken string `json:"refresh_token"`
+		ExpiresIn    int    `json:"expires_in"`
+		Error        string `json:"error"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.AccessToken == "" {
+		return providers.Response{}, &providers.Error{
+			Kind:       providers.Classify(resp.StatusCode, answer.Error),
+			Code:       providers.Scrub(answer.Error, cfg.ClientSecret.Reveal(), fields["refresh_token"]),
+			Status:     resp.StatusCode,
+			RetryAfter: providers.RetryAfter(resp.Header.Get("Retry-After")),
+		}
+	}
+	token := sasl.Token{Value: sasl.NewSecret(answer.AccessToken)}
+	if answer.ExpiresIn > 0 {
+		token.Expiry = time.Now().Add(time.Duration(answer.ExpiresIn) * time.Second)
+	}
+	return providers.Response{Token: token, Grant: sasl.NewSecret(answer.RefreshToken)}, nil
 }
