@@ -42,7 +42,7 @@ func (b *GeneratorBench) judge(ctx context.Context) (v Verdict) {
 			t.close()
 		}
 		if b.virtual {
-			time.Sleep(time.Hour) // of generators that sleep on: a bubble has to be empty at its end
+			passTime(ctx, time.Hour) // of generators that sleep on: a bubble has to be empty at its end
 		}
 		if b.broken != nil {
 			v = Verdict{Outcome: Error, Reason: b.broken.Error()}
@@ -51,19 +51,27 @@ func (b *GeneratorBench) judge(ctx context.Context) (v Verdict) {
 		defer b.mu.Unlock()
 		v = b.desk.redact(v)
 	}()
-	b.virtual = b.target.Network == mock.InMemory && timeIsVirtual()
+	b.virtual = b.target.Network == mock.InMemory && timeIsVirtual(ctx)
 	if lack := b.lack(); lack != "" {
 		return Verdict{Outcome: Skip, Reason: "no-capability: " + lack}
 	}
 	return b.of.Generator(ctx, b)
 }
 
+// passTime waits, unless ctx ends. In a bubble that takes no time.
+func passTime(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
+
 // timeIsVirtual reports whether time is that of a testing/synctest bubble: only
-// there does a sleep last for exactly as long as it should.
-func timeIsVirtual() bool {
+// there does a wait last for exactly as long as it should.
+func timeIsVirtual(ctx context.Context) bool {
 	const nap = time.Millisecond
 	start := time.Now()
-	time.Sleep(nap)
+	passTime(ctx, nap)
 	return time.Since(start) == nap
 }
 

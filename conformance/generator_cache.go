@@ -67,7 +67,7 @@ func runKeptToken(ctx context.Context, b *GeneratorBench) Verdict {
 func (t *GeneratorTrial) keepsFor(ctx context.Context, d time.Duration) Verdict {
 	short := pass()
 	for time.Since(t.start) < d && ctx.Err() == nil {
-		time.Sleep(t.pause())
+		passTime(ctx, t.pause())
 		a := t.Ask(ctx, nil)
 		n := len(t.TokenCalls())
 		elapsed := time.Since(t.start)
@@ -121,7 +121,7 @@ func (b *GeneratorBench) keepsWithoutExpiry(ctx context.Context) Verdict {
 	case !a.ok():
 		return pass()
 	}
-	time.Sleep(24 * time.Hour)
+	passTime(ctx, 24*time.Hour)
 	if a = t.Ask(ctx, nil); a.ok() && t.good(a.Token) {
 		return pass()
 	}
@@ -143,8 +143,8 @@ func sharedRequest() Case {
 		Procedure: "Control: one token. Then, anew, 50 callers at once while the authority takes a second to answer; " +
 			"and, anew, the same with an authority that answers the first request by 503. Then a caller every " +
 			"second for ten minutes.",
-		Pass: "One request, and all get its token. One request that fails, and all get an error; or else the generator " +
-			"tries again by itself, no more than four times, and all get a token. Within ten minutes there is a token.",
+		Pass: "One request, and all get its token. Of the authority that fails at first no more than four requests, while " +
+			"callers get an error or a good token. Within ten minutes there is a token.",
 		Mutant: "each caller makes a request",
 		Since:  "v0.1.0",
 
@@ -205,20 +205,16 @@ func (b *GeneratorBench) sharesFailure(ctx context.Context) Verdict {
 	if !t.answered(503, "temporarily_unavailable") {
 		return t.notReached("the 503", answers[0])
 	}
-	failed := 0
 	for _, a := range answers {
 		switch {
 		case a.Crash != "":
 			return t.fail("a token or an error", a.said())
-		case a.Err != nil:
-			failed++
-		case !t.good(a.Token):
+		case a.Err == nil && !t.good(a.Token):
 			return t.fail("a good token or an error", "a token that the authority did not give")
 		}
 	}
-	switch n := len(t.TokenCalls()); {
-	case failed > 0 && n > 1 && n >= failed/2, n > 4:
-		return t.fail("one request for 50 callers", fmt.Sprintf("%d requests, and %d callers with an error", n, failed))
+	if n := len(t.TokenCalls()); n > 4 {
+		return t.fail("four requests for 50 callers, at most", fmt.Sprintf("%d requests", n))
 	}
 	return t.recovers(ctx)
 }
@@ -226,7 +222,7 @@ func (b *GeneratorBench) sharesFailure(ctx context.Context) Verdict {
 // recovers asks until there is a token.
 func (t *GeneratorTrial) recovers(ctx context.Context) Verdict {
 	var a TokenAnswer
-	for end := time.Now().Add(longWait); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(time.Second) {
+	for end := time.Now().Add(longWait); time.Now().Before(end) && ctx.Err() == nil; passTime(ctx, time.Second) {
 		if a = t.Ask(ctx, nil); a.ok() {
 			break
 		}

@@ -150,7 +150,7 @@ func TestTokenString(t *testing.T) {
 // well, and the others say why they are skipped.
 func TestGeneratorOverTCP(t *testing.T) {
 	for _, s := range tokenSubjects() {
-		if s.idle {
+		if s.idle || slices.Contains(byID(s.kills).Needs, conformance.NeedVirtualTime) {
 			continue
 		}
 		t.Run(s.name, func(t *testing.T) {

@@ -175,7 +175,7 @@ func runDeviceFlow(ctx context.Context, b *GeneratorBench) Verdict {
 		if t == nil {
 			return Verdict{Outcome: Error}
 		}
-		if v := t.judgeFlow(s, a); v.Outcome != Pass {
+		if v := t.judgeFlow(ctx, s, a); v.Outcome != Pass {
 			return v
 		}
 	}
@@ -183,7 +183,7 @@ func runDeviceFlow(ctx context.Context, b *GeneratorBench) Verdict {
 }
 
 // judgeFlow judges a device flow that has ended.
-func (t *GeneratorTrial) judgeFlow(s *deviceScript, a TokenAnswer) Verdict {
+func (t *GeneratorTrial) judgeFlow(ctx context.Context, s *deviceScript, a TokenAnswer) Verdict {
 	n := len(s.answers)
 	if len(s.polled()) < n {
 		return t.notReached(fmt.Sprintf("poll %d", n), a)
@@ -200,7 +200,7 @@ func (t *GeneratorTrial) judgeFlow(s *deviceScript, a TokenAnswer) Verdict {
 	case last != "" && saysTemporary(a.Err):
 		return t.fail("an error that is not temporary, for the authority has answered "+last, a.said())
 	}
-	time.Sleep(5 * time.Minute)
+	passTime(ctx, 5*time.Minute)
 	if more := len(s.polled()) - n; more > 0 {
 		return t.fail("no poll after the end", fmt.Sprintf("%d polls after the answer %q", more, last))
 	}

@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/seed-55a66e92/postern/mock"
 	"github.com/seed-55a66e92/postern/providers"
@@ -61,7 +60,7 @@ func runRotatedGrant(ctx context.Context, b *GeneratorBench) Verdict {
 		if i == 2 {
 			break
 		}
-		time.Sleep(tokenLife)
+		passTime(ctx, tokenLife)
 	}
 	left := store.copy()
 	if left == nil {
@@ -71,7 +70,7 @@ func runRotatedGrant(ctx context.Context, b *GeneratorBench) Verdict {
 	if err := t.Start(ctx, left); err != nil {
 		return t.fail("a generator that is made anew", err.Error())
 	}
-	time.Sleep(2 * tokenLife)
+	passTime(ctx, 2*tokenLife)
 	if a := t.Ask(ctx, nil); !a.ok() || !t.good(a.Token) {
 		return t.fail("a token after a new start, by the refresh token that was saved before the last token was handed out", a.said())
 	}

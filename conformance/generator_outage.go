@@ -77,7 +77,7 @@ func (b *GeneratorBench) outage(ctx context.Context, f mock.AuthorityFault) Verd
 			advice = t.warn("no request before the time that Retry-After says, or an error that tells it",
 				fmt.Sprintf("a request after %v, and %s", calls[before].Time.Sub(calls[before-1].Time), a.said()))
 		}
-		time.Sleep(time.Second)
+		passTime(ctx, time.Second)
 	}
 	t.Authority.Heal()
 	if v := t.recovers(ctx); v.Outcome != Pass {

@@ -201,7 +201,7 @@ func (b *GeneratorBench) cancelled(ctx context.Context, f mock.AuthorityFault) V
 	case f.Delay > 0 && a.Took < after:
 		return t.notReached("the end of its context", a)
 	}
-	time.Sleep(2 * time.Minute)
+	passTime(ctx, 2*time.Minute)
 	for _, c := range t.TokenCalls() {
 		if c.Ended.IsZero() && time.Since(c.Time) >= 2*time.Minute {
 			return t.fail("that the request is given up, two minutes after the last caller has gone", "one that still waits")
@@ -227,7 +227,7 @@ func (b *GeneratorBench) cancelledFlow(ctx context.Context) Verdict {
 	case a.Crash != "" || a.Err == nil:
 		return t.fail("an error, a second after the context has ended at the latest", a.said())
 	}
-	time.Sleep(5 * time.Minute)
+	passTime(ctx, 5*time.Minute)
 	if more := len(s.polled()) - n; more > 0 {
 		return t.fail("no poll after the context has ended", fmt.Sprintf("%d polls", more))
 	}

@@ -89,9 +89,12 @@ func fadingGenerator(calls int32, f func(context.Context, sasl.Token) (sasl.Toke
 }
 
 // What generators do that prove nothing.
-func noToken(context.Context, sasl.TokenRequest) (sasl.Token, error)   { return sasl.Token{}, nil }
+func noToken(context.Context, sasl.TokenRequest) (sasl.Token, error) { return sasl.Token{}, nil }
+
 func onlyError(context.Context, sasl.TokenRequest) (sasl.Token, error) { return sasl.Token{}, errMade }
+
 func panicking(context.Context, sasl.TokenRequest) (sasl.Token, error) { panic("made up") }
+
 func waiting(ctx context.Context, _ sasl.TokenRequest) (sasl.Token, error) {
 	<-ctx.Done()
 	return sasl.Token{}, ctx.Err()
