@@ -27,12 +27,15 @@ func generatorCases() []Case {
 	}
 }
 
+// generatorContract is a rule that is in no RFC.
+const generatorContract = "package sasl, TokenGenerator"
+
 func keptToken() Case {
 	return Case{
 		ID:    "P-TOK-01",
 		Title: "A token is kept until shortly before its expiry",
 		Area:  AreaTokens,
-		Refs:  []Ref{{RFC: 6749, Section: "5.1", Level: LowerMust}},
+		Refs:  []Ref{{Document: generatorContract, Level: LowerMust}, {RFC: 6749, Section: "5.1", Level: Should}},
 		Needs: []Need{NeedVirtualTime},
 		Tiers: []Tier{Passive},
 		Procedure: "Control: one token. Then three hours in which a token is asked for once a minute, and more " +

@@ -18,7 +18,7 @@ func rotatedGrant() Case {
 		ID:    "P-TOK-03",
 		Title: "A refresh token that is replaced is not used again",
 		Area:  AreaTokens,
-		Refs:  []Ref{{RFC: 6749, Section: "6", Level: LowerMust}},
+		Refs:  []Ref{{RFC: 6749, Section: "6", Level: Must}},
 		Needs: []Need{NeedVirtualTime, NeedRefreshToken},
 		Tiers: []Tier{Passive},
 		Procedure: "Refresh tokens are good for one use, which brings the next; a second use ends them all (RFC 9700, " +

@@ -15,7 +15,7 @@ func busyAuthority() Case {
 		ID:    "P-TOK-05",
 		Title: "An authority that is busy or out of order is given time",
 		Area:  AreaTokens,
-		Refs:  []Ref{{RFC: 6585, Section: "4", Level: Should}, {RFC: 9110, Section: "10.2.3", Level: Should}},
+		Refs:  []Ref{{RFC: 6585, Section: "4", Level: LowerShould}, {RFC: 9110, Section: "10.2.3", Level: LowerShould}},
 		Needs: []Need{NeedVirtualTime},
 		Tiers: []Tier{Passive},
 		Procedure: "Control: one token. Then, anew, all requests are answered by 429 with Retry-After: 30, and a token is " +
@@ -31,6 +31,9 @@ func busyAuthority() Case {
 		Generator: runBusyAuthority,
 	}
 }
+
+// LowerShould is what an RFC has in lower case, or puts as "ought to".
+const LowerShould Level = "should"
 
 // askedPause is what the authority asks for, and maxTries how many requests a minute
 // it gets over if it asks for nothing.

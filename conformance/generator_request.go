@@ -18,10 +18,10 @@ func refusedToken() Case {
 		ID:    "P-TOK-09",
 		Title: "A token that a server has refused is replaced, once",
 		Area:  AreaTokens,
-		Refs:  []Ref{{RFC: 7628, Section: "5", Level: Should}},
+		Refs:  []Ref{{Document: generatorContract + " (TokenRequest.Rejected)", Level: LowerMust}},
 		Tiers: []Tier{Passive},
-		Procedure: "Control: one token, which is then revoked. The generator is told of it by TokenRequest.Rejected, " +
-			"is told again, and is asked without. Then it is told that the second token was refused, too, five times.",
+		Procedure: "Control: one token, which is then revoked. The generator is told by TokenRequest.Rejected that a server has " +
+			"refused it (RFC 6750, Section 3.1: then a client may ask for another), is told again, and is asked without. Then it is told that the second token was refused, too, five times.",
 		Pass: "One request, and a new token, though the first had not expired. Never a token that the request tells of. " +
 			"If the generator answers sasl.ErrNoOtherToken and does not ask the authority, the outcome is warn.",
 		Mutant: "returns the same token again",
