@@ -28,7 +28,7 @@ func TestRunTokenGenerator(t *testing.T) {
 func tokenOutcomes(t *testing.T, target conformance.GeneratorTarget, ids ...string) map[string]conformance.Result {
 	t.Helper()
 	results := make(map[string]conformance.Result)
-	for _, c := range tokenCases() {
+	for _, c := range casesFor("P") {
 		if len(ids) > 0 && !slices.Contains(ids, c.ID) {
 			continue
 		}
@@ -321,7 +321,7 @@ func TestGeneratorSubtests(t *testing.T) {
 	}
 	conformance.RunTokenGenerator(recorder{t.Context(), "", &notes}, bubble, target)
 	var ids []string
-	for _, c := range tokenCases() {
+	for _, c := range casesFor("P") {
 		ids = append(ids, c.ID)
 	}
 	if !slices.Equal(bubbles, ids) {

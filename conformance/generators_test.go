@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -98,11 +97,6 @@ func panicking(context.Context, sasl.TokenRequest) (sasl.Token, error) { panic("
 func waiting(ctx context.Context, _ sasl.TokenRequest) (sasl.Token, error) {
 	<-ctx.Done()
 	return sasl.Token{}, ctx.Err()
-}
-
-// casesForClients are the cases of the catalogue for clients.
-func casesForClients() []conformance.Case {
-	return slices.DeleteFunc(conformance.Catalogue(), func(c conformance.Case) bool { return c.Client == nil })
 }
 
 // askAs asks for a token once, with the client's secret in the form or by Basic.

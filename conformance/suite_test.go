@@ -41,7 +41,7 @@ func TestSelected(t *testing.T) {
 		{"one", conformance.Suite{Select: []string{"C-TLS-09"}}, []string{"C-TLS-09"}, ""},
 		{"area", conformance.Suite{Select: []string{"C-TLS-*"}}, []string{"C-TLS-01", "C-TLS-09"}, ""},
 		{"overlap", conformance.Suite{Select: []string{"C-*-0[19]", "C-TLS-*"}}, []string{"C-TLS-01", "C-TLS-09", "C-XOA-01"}, ""},
-		{"nothing", conformance.Suite{Select: []string{"S-*"}}, nil, `no case matches "S-*"`},
+		{"nothing", conformance.Suite{Select: []string{"Z-*"}}, nil, `no case matches "Z-*"`},
 		{"one of two is nothing", conformance.Suite{Select: []string{"C-TLS-*", "C-TLS-1"}}, nil, `no case matches "C-TLS-1"`},
 		{"beginning of an id", conformance.Suite{Select: []string{"C-TLS"}}, nil, `no case matches "C-TLS" (patterns match whole ids: write "C-TLS-*")`},
 		{"bad pattern", conformance.Suite{Select: []string{"C-["}}, nil, `pattern "C-["`},
