@@ -7,17 +7,18 @@ import (
 
 	"github.com/seed-55a66e92/postern/conformance"
 	"github.com/seed-55a66e92/postern/mock"
+	"github.com/seed-55a66e92/postern/providers"
 	"github.com/seed-55a66e92/postern/providers/google"
 	"github.com/seed-55a66e92/postern/sasl"
 )
 
-// RefreshToken stands the cases for token generators. It keeps the refresh token
-// to itself, as Google hardly ever replaces one.
+// RefreshToken stands the cases for token generators.
 func TestConformance(t *testing.T) {
 	generator := func(tokenURL func(conformance.GeneratorConfig) string) conformance.MakeGenerator {
 		return func(_ context.Context, cfg conformance.GeneratorConfig) (sasl.TokenGenerator, error) {
 			return google.RefreshToken(google.Client{ID: cfg.ClientID, Secret: cfg.ClientSecret}, cfg.RefreshToken, google.Options{
 				HTTPClient: cfg.HTTPClient, TokenURL: tokenURL(cfg),
+				Cache: providers.CacheOptions{Store: cfg.Store, Key: "google/" + cfg.ClientID},
 			})
 		}
 	}
