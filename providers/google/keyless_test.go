@@ -158,6 +158,7 @@ func TestSignRefusals(t *testing.T) {
 		{"no such account", 404, rpc(404, "NOT_FOUND", "Unknown service account", ""), providers.Misconfigured, "NOT_FOUND", account},
 		{"too many", 429, rpc(429, "RESOURCE_EXHAUSTED", "Quota exceeded", ""), providers.Transient, "RESOURCE_EXHAUSTED", ""},
 		{"out of service", 503, rpc(503, "UNAVAILABLE", "The service is currently unavailable.", ""), providers.Transient, "UNAVAILABLE", ""},
+		{"not IAM", 404, `<html>` + leakedJWT + `</html>`, providers.Misconfigured, "", "Options.IAMURL"},
 		{"page", 502, `<html>` + leakedJWT + `</html>`, providers.Transient, "", ""},
 		{"portal", 200, `<html>` + leakedJWT + `</html>`, providers.Transient, "", "captive portal"},
 		{"nothing signed", 200, `{}`, providers.Transient, "", "captive portal"},

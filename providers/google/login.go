@@ -201,9 +201,8 @@ func (l *login) open(ctx context.Context, page string) error {
 
 func (l *login) question(code string) *question {
 	return &question{
-		loginRefusals(),
-		[]string{"CLIENT", "client " + shown(l.client.ID)},
-		[]sasl.Secret{l.client.Secret, sasl.NewSecret(code), sasl.NewSecret(l.verifier)},
+		rows: loginRefusals(), names: []string{"CLIENT", "client " + shown(l.client.ID)},
+		secrets: []sasl.Secret{l.client.Secret, sasl.NewSecret(code), sasl.NewSecret(l.verifier)},
 	}
 }
 
