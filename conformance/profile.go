@@ -32,9 +32,6 @@ func (p Profile) kind() string {
 	return ""
 }
 
-// known reports whether p is one of the constants, or zero.
-func (p Profile) known() bool { return p == "" || p.kind() != "" }
-
 // includes reports whether a case for the kind of target belongs to the profile.
 func (p Profile) includes(c Case) bool {
 	if p == "" {

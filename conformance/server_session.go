@@ -15,7 +15,7 @@ func oneReply() Case {
 		DependsOn: sessionCases(),
 		Procedure: "Each command, right and wrong, at most two wrong ones in a session; QUIT at the end of each, whose 221 no other command has.",
 		Pass:      "As many replies as commands.",
-		Mutant:    "answers RSET twice",
+		Mutant:    "answers HELP twice",
 		Since:     "v0.1.0",
 		Server:    runOneReply,
 	}
