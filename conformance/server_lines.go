@@ -105,7 +105,7 @@ func (w *Wire) finishOrClosed(r Reply) Verdict {
 	more, last := w.quit()
 	switch {
 	case len(more) > 0:
-		return w.fail("one reply to each command", fmt.Sprintf("%d more: %s", len(more), more[0]))
+		return w.surplus(more)
 	case isClosed(last.Err):
 		return w.closedAfter(r)
 	case last.Code != 221:

@@ -64,6 +64,8 @@ func (w *Wire) judge(s Step, r Reply) Verdict {
 		return w.bench.needsSignIn(r)
 	case s.Control && outcome == Warn:
 		return pass() // another case is about that
+	case s.Control && r.Code/100 == 2:
+		return w.fail(want, r.String()) // it says yes to what it has not understood
 	case s.Control:
 		return w.inconclusive(want, r.String())
 	case r.Code == 0:
@@ -140,7 +142,7 @@ func (w *Wire) drain() Verdict {
 	more, last := w.quit()
 	switch {
 	case len(more) > 0:
-		return w.fail("one reply to each command", fmt.Sprintf("%d more: %s", len(more), more[0]))
+		return w.surplus(more)
 	case last.Code != 221:
 		v := w.inconclusive("221 to QUIT", last.String())
 		v.Reason = "nobody knows whether the server has said all it had to say"
@@ -150,16 +152,25 @@ func (w *Wire) drain() Verdict {
 	return Verdict{}
 }
 
+// surplus returns the verdict on replies that nobody has asked for.
+func (w *Wire) surplus(more []Reply) Verdict {
+	return w.fail("one reply to each command", fmt.Sprintf("%d more: %s", len(more), more[0]))
+}
+
 // maxSurplus is how many replies are read that nobody has asked for.
 const maxSurplus = 50
 
-// quit says QUIT and returns the replies before its own, and that one.
+// quit says QUIT and returns the replies before its own, and that one. If it is not
+// 221, the last one that came is taken for it.
 func (w *Wire) quit() (more []Reply, last Reply) {
 	w.Send("QUIT\r\n", "")
 	for {
 		r := w.Reply()
-		if r.Code == 221 || r.Err != nil || len(more) == maxSurplus {
+		switch {
+		case r.Code == 221 || len(more) == maxSurplus || r.Err != nil && len(more) == 0:
 			return more, r
+		case r.Err != nil:
+			return more[:len(more)-1], more[len(more)-1]
 		}
 		more = append(more, r)
 	}

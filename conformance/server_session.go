@@ -168,8 +168,17 @@ func runNoRelay(ctx context.Context, b *ServerBench) Verdict {
 	if !ok {
 		return v
 	}
+	if v := w.Barrier(); v.Outcome != Pass {
+		return v
+	}
 	if r := w.Ask(b.mail()); r.Code/100 != 2 {
-		if v := w.judge(Step{Send: b.mail(), Accept: "2yz 530 5yz ~4yz"}, r); v.Outcome != Pass {
+		v := w.judge(Step{Send: b.mail(), Accept: "5yz ~4yz"}, r)
+		if v.Outcome == Warn {
+			w.warn(v)
+		} else if v.Outcome != Pass {
+			return v
+		}
+		if v := w.Play(control("RSET", "250"), control("NOOP", "250")); v.Outcome != Pass {
 			return v
 		}
 		return w.Finish()
