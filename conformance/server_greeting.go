@@ -78,24 +78,39 @@ func runHello(ctx context.Context, b *ServerBench) Verdict {
 		return v
 	}
 	w.lines = r.Lines[1:]
-	if v := w.judgeHello(r); v.Outcome == Fail {
+	v = w.judgeHello(r)
+	if v.Outcome == Fail {
 		return v
 	}
-	if w.tls == nil && w.Offers("STARTTLS") && w.Ask("STARTTLS").Code == 220 && w.handshake() == nil {
-		if v := w.judgeHello(w.Ask("EHLO " + helloName)); v.Outcome == Fail {
-			return v
-		}
-	} else if w.tls == nil && w.Offers("STARTTLS") {
-		return pass() // S-TLS-01 is about that
+	again := w.tls == nil && w.Offers("STARTTLS")
+	if v := w.Finish(); v.Outcome != Pass || !again {
+		return v
+	}
+	return b.helloUnderTLS(ctx)
+}
+
+// helloUnderTLS judges what EHLO lists under TLS, if there is TLS: S-TLS-01 is about
+// that.
+func (b *ServerBench) helloUnderTLS(ctx context.Context) Verdict {
+	w, v, ok := b.Hello(ctx)
+	if !ok {
+		return v
+	}
+	if w.Ask("STARTTLS").Code != 220 || w.handshake() != nil {
+		return pass()
+	}
+	r := w.Ask("EHLO " + helloName)
+	if r.Code != 250 {
+		return pass()
+	}
+	if v := w.judgeHello(r); v.Outcome == Fail {
+		return v
 	}
 	return w.Finish()
 }
 
 // judgeHello judges the reply to EHLO. A warning waits.
 func (w *Wire) judgeHello(r Reply) Verdict {
-	if r.Code != 250 {
-		return pass() // the reply in clear was, so another case is about that
-	}
 	problem, outcome := helloProblem(r)
 	v := Verdict{Outcome: outcome, Want: "lines as in RFC 5321, Section 4.1.1.1", Got: problem, Transcript: w.shown(), Usable: true}
 	if outcome == Warn {

@@ -108,6 +108,9 @@ func (w *Wire) brokenHandshake(ctx context.Context, err error) Verdict {
 	if errors.As(err, &header) {
 		return w.fail("TLS, or the end of the connection", fmt.Sprintf("%q in clear", header.RecordHeader[:]))
 	}
+	if !isClosed(err) {
+		return w.inconclusive("TLS, or the end of the connection", err.Error())
+	}
 	return w.bench.tlsControl(ctx)
 }
 
