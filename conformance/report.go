@@ -144,9 +144,17 @@ func (r *Report) Count(o Outcome) int {
 }
 
 // Err returns nil if the target did well: if all outcomes that count are good, see
-// [Outcome.Good], and not all of them are [Skip], which would say nothing.
+// [Outcome.Good], and not all of them are [Skip], which would say nothing; and if
+// nothing that was claimed is [Absent].
 func (r *Report) Err() error {
-	var bad []string
+	var bad, absent []string
+	if r.Server != nil {
+		for _, c := range r.Server.Claims {
+			if c.Proof == Absent {
+				absent = append(absent, c.Claim)
+			}
+		}
+	}
 	for _, result := range r.Results {
 		if !result.Outcome.Good() && !result.Provisional {
 			bad = append(bad, fmt.Sprintf("%s %s", result.ID, result.Outcome))
@@ -155,6 +163,8 @@ func (r *Report) Err() error {
 	switch {
 	case len(bad) > 0:
 		return fmt.Errorf("conformance: %d of %d cases did not pass: %s", len(bad), len(r.Results), strings.Join(bad, ", "))
+	case len(absent) > 0:
+		return fmt.Errorf("conformance: the target does not offer what is claimed: %s", strings.Join(absent, ", "))
 	case r.Count(Skip) == len(r.Results):
 		return fmt.Errorf("conformance: nothing was tested: all %d cases were skipped", len(r.Results))
 	}

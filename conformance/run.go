@@ -29,6 +29,8 @@ type preparer interface {
 // prepared is a target that was looked at.
 type prepared interface {
 	Target
+	// rest waits before a case is tried again.
+	rest(ctx context.Context, attempt int)
 	// finish adds to the report what there is to say at the end.
 	finish(*Report)
 	// close frees what the target holds.
@@ -73,7 +75,6 @@ func (r *run) end() {
 // judge runs a case, unless that has happened: another case may depend on it.
 func (r *run) judge(ctx context.Context, c Case) Result {
 	if result, done := r.results[c.ID]; done {
-		r.suite.tell(Event{Kind: CaseEnded, Case: c, Index: r.index(c), Total: len(r.cases), Result: result})
 		return result
 	}
 	r.pending[c.ID] = true
@@ -114,6 +115,9 @@ func (r *run) attempts(ctx context.Context, c Case, result *Result) (v Verdict) 
 		event.Kind, event.Result = CaseRetried, *result
 		event.Result.set(v)
 		r.suite.tell(event)
+		if p, ok := r.target.(prepared); ok {
+			p.rest(ctx, attempt)
+		}
 	}
 	if v.Outcome == Skip {
 		result.Attempts = 0

@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"maps"
 	"slices"
 	"testing"
@@ -105,3 +106,6 @@ func TestMockServer(t *testing.T) {
 		})
 	}
 }
+
+// mockRoots are authorities that no server of internal/badserver is signed by.
+func mockRoots() *x509.CertPool { return x509.NewCertPool() }

@@ -123,7 +123,7 @@ func tokenAccepted() Case {
 		Title:     "XOAUTH2 succeeds, with and without an initial response",
 		Area:      AreaMechanisms,
 		Refs:      []Ref{{Document: googleXOAUTH2, Level: LowerMust}, {RFC: 4954, Section: "4", Level: Must}},
-		Needs:     []Need{NeedAuth, NeedToken, NeedMechanism("XOAUTH2")},
+		Needs:     []Need{NeedAuth, NeedMechanism("XOAUTH2"), NeedToken},
 		Tiers:     []Tier{Login},
 		DependsOn: sessionCases(),
 		Procedure: "AUTH XOAUTH2 by the account, with the initial response on the line, if the line has at most 512 octets then; in another " +

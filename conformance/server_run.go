@@ -43,6 +43,9 @@ const (
 	connectsPerSecond = 5
 	commandsPerSecond = 20
 	failedLoginsApart = 2 * time.Second
+
+	// How long it is left alone before a case is tried again, times the attempt.
+	restBetween = 5 * time.Second
 )
 
 var _ prepared = (*serverRun)(nil)
@@ -202,6 +205,14 @@ func (r *serverRun) finish(report *Report) {
 }
 
 func (r *serverRun) close() {}
+
+// rest gives a server that is not at home time to forgive, for it may have been
+// asked too much.
+func (r *serverRun) rest(ctx context.Context, attempt int) {
+	if r.facts.Network != onLoopback {
+		_ = pause(ctx, time.Duration(attempt)*restBetween) // the end of ctx shows soon enough
+	}
+}
 
 func (r *serverRun) runner(c Case) func(context.Context, Suite) Verdict {
 	if c.Server == nil {

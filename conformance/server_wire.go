@@ -57,10 +57,8 @@ func (w *Wire) Send(octets, shown string) {
 	if shown == "" {
 		shown = octets
 	}
-	for line := range strings.SplitAfterSeq(shown, "\r\n") {
-		if line = strings.TrimSuffix(line, "\r\n"); line != "" {
-			w.note("C: " + line)
-		}
+	for line := range strings.SplitSeq(strings.TrimSuffix(shown, "\r\n"), "\r\n") {
+		w.note("C: " + line)
 	}
 	w.deadline()
 	_, _ = w.conn.Write([]byte(octets))
