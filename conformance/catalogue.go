@@ -11,7 +11,8 @@ func Catalogue() []Case {
 		badCertificate(),
 		errorChallenge(),
 	}
-	return append(cases, generatorCases()...)
+	cases = append(cases, generatorCases()...)
+	return append(cases, serverCases()...)
 }
 
 // Rules that are not in an RFC.

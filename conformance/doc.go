@@ -27,6 +27,45 @@
 // that connects through ClientConfig.Dial needs no network at all, see
 // ClientTarget.Network.
 //
+// # Testing a server
+//
+// A server is tested by its address. The suite has a client of its own for that,
+// which sends exact octets and puts nothing right:
+//
+//	func TestConformance(t *testing.T) {
+//		conformance.Run(t, conformance.ServerTarget{
+//			Addr:    "smtp://127.0.0.1:587",
+//			RootCAs: pool,
+//			Account: conformance.Account{
+//				User:     conformance.FromEnv("MAIL_USER"),
+//				Password: conformance.FromEnv("MAIL_PASSWORD"),
+//			},
+//		})
+//	}
+//
+// What may be done to a server is little unless more is asked for. Each case
+// belongs to tiers, and those of ServerTarget.Tiers are the only ones that run:
+//
+//	passive       nothing that lasts                          always
+//	envelope      transactions that end in RSET               always
+//	login         a sign-in with the right credentials        if there is an account
+//	failed-login  a sign-in that the server has to refuse     if named
+//	delivery      a message to ServerTarget.Sink              if named
+//	hostile       octets that no honest client sends          if named
+//	slow          minutes, or load                            if named
+//
+// The last four are refused on a public network unless ServerTarget.IOwn names the
+// host; what counts is the address that was dialled. A run sends at most 40
+// messages, all to the sink and marked as generated, and lets 3 logins fail. A
+// server that is not on loopback is asked 5 connections and 20 commands a second,
+// its failed logins are 2 s apart, and there are none any more once it asks for
+// patience. Credentials are sent over verified TLS or to loopback, come from a
+// [Source], and stand in no report.
+//
+// The suite first looks at what EHLO lists: without TLS, with it, and after the
+// sign-in. Cases that need what is not there are skipped, and ServerTarget.Claims
+// are compared with what there is.
+//
 // # Testing a token generator
 //
 // A generator of OAuth 2.0 access tokens (see sasl.TokenGenerator) is tested
@@ -79,9 +118,11 @@
 //	fail          a requirement (RFC 2119), or the security of the user, is broken
 //	warn          a recommendation is not followed
 //	info          neither right nor wrong, but good to know
-//	skip          not run, and why
+//	skip          not run, and why; see SkipReason
 //	inconclusive  run, but nothing can be said
 //	error         the suite itself could not do its part
+//	xfail         a fail or warn that Suite.Known names
+//	xpass         a pass that Suite.Known names
 //
 // No case passes because nothing happened. Each begins with a control, in which
 // nothing is wrong and the client has to deliver the message, or the generator to
@@ -89,13 +130,22 @@
 // attack, which differs in one thing only, and the client has to be seen to get as
 // far as the attack. The verdict rests on what went over the wire and on what the
 // client said about it.
-// In a test, everything but pass, warn, info and skip is a failure.
+// In a test, everything but pass, warn, info, skip and xfail is a failure.
+//
+// So it is with servers: the legal twin of what is tested comes first, a session
+// ends in QUIT, whose 221 no other command has, so that a reply too many shows, and
+// a server that closes the connection or says nothing passes nothing. If it is to
+// blame for that, the suite makes sure that it answers somebody else. Only what is
+// inconclusive is tried again, at most twice; what has failed never is.
+//
+// A case that others depend on comes before them, and if it fails, they are
+// skipped: one fault is reported once.
 //
 // # Cases
 //
 // The id of a case is permanent: it never means anything else, and is never used
-// again. C is for clients, P for providers of tokens. [Catalogue] returns all
-// cases, with the rule, the procedure and the criterion of each:
+// again. C is for clients, P for providers of tokens, S for servers. [Catalogue]
+// returns all cases, with the rule, the procedure and the criterion of each:
 //
 //	C-AUT-03  a token too long for the AUTH line follows it (RFC 4954, Section 4)
 //	C-AUT-18  logs and errors hold no secret
@@ -116,13 +166,45 @@
 //	P-TOK-10  what is preset for a provider asks the right host for the right scope
 //	P-TOK-11  a context that ends, ends the wait
 //
+//	S-AUT-03  235 to a sign-in, which counts (RFC 4954, Sections 4 and 6)
+//	S-AUT-05  AUTH within a transaction is refused (RFC 4954, Section 4)
+//	S-AUT-06  an exchange can be given up (RFC 4954, Section 4)
+//	S-AUT-07  501 to what is not base64 (RFC 4954, Section 4)
+//	S-AUT-11  the empty challenge (RFC 4954, Section 4)
+//	S-AUT-15  535 to a wrong password (RFC 4954, Sections 4 and 6)
+//	S-CRL-01  a bare LF does not end a command (RFC 5321, Section 2.3.8)
+//	S-CRL-03  LF . LF does not end a message (RFC 5321, Section 4.1.1.4)
+//	S-CRL-07  an envelope within a message is not run (RFC 5321, Section 4.1.1.4)
+//	S-DAT-01  dots are taken away as they were added (RFC 5321, Section 4.5.2)
+//	S-GRT-01  the greeting (RFC 5321, Sections 3.1 and 4.2)
+//	S-HEL-01  the lines of EHLO (RFC 5321, Section 4.1.1.1; RFC 2554 had AUTH=)
+//	S-HEL-04  another EHLO ends the transaction (RFC 5321, Section 4.1.4)
+//	S-LIN-02  a command that is too long is one command (RFC 5321, Section 4.5.3.1.9)
+//	S-OAB-02  any answer to an OAUTHBEARER error challenge (RFC 7628, Section 3.2.3)
+//	S-PIP-01  groups are answered in order (RFC 2920, Section 3.2)
+//	S-PLN-01  PLAIN checks who acts as whom (RFC 4616; RFC 4422, Section 3.4.1)
+//	S-REP-01  each command has one reply (RFC 5321, Section 4.2; codes of RFC 3463)
+//	S-REP-07  503 to commands out of order (RFC 5321, Sections 3.3 and 4.1.4)
+//	S-SCR-01  SCRAM-SHA-256 with the server's proof (RFC 5802; RFC 7677)
+//	S-SEC-01  no open relay, as a name of RFC 2606 finds out
+//	S-SEQ-03  RSET forgets the transaction (RFC 5321, Section 4.1.1.5)
+//	S-TLS-01  STARTTLS leads to TLS 1.2 or later (RFC 3207; RFC 8996)
+//	S-TLS-03  octets behind STARTTLS are not run (RFC 3207, Sections 4.2 and 6)
+//	S-TLS-05  a transaction from before TLS is forgotten (RFC 3207, Section 4.2)
+//	S-TLS-10  no secrets without TLS (RFC 4954, Sections 4 and 9)
+//	S-XOA-01  XOAUTH2 with and without an initial response
+//	S-XOA-02  a bad XOAUTH2 token is refused
+//
+// The suite calls itself by a name of RFC 6761. Profiles are of RFC 6409 and
+// RFC 8314.
+//
 // [Suite.Add] adds cases of your own; their ids begin with "X-".
 //
 // # Is the suite right?
 //
-// For each case there is a mutant: a client or a generator that is right in all but
-// the one thing that the case is about. A test of this package runs every case
-// against every mutant of its kind. The case fails its own mutant, passes all others
-// and one without defects, and passes none that does nothing, gives up, or talks
-// without listening.
+// For each case there is a mutant: a client, a generator or a server that is right
+// in all but the one thing that the case is about. A test of this package runs every
+// case against every mutant of its kind. The case fails its own mutant, passes all
+// others and a peer without defects, and passes no peer that does nothing, gives up,
+// says yes to everything, or talks without listening.
 package conformance
