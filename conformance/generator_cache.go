@@ -144,11 +144,13 @@ func sharedRequest() Case {
 		Needs: []Need{NeedVirtualTime},
 		Tiers: []Tier{Passive},
 		Procedure: "Control: one token. Then, anew, 50 callers at once while the authority takes a second to answer; " +
-			"and, anew, the same with an authority that answers the first request by 503. Then a caller every " +
+			"anew, a caller who gives up after two seconds and 50 who do not, while it takes ten; " +
+			"and, anew, 50 callers at once with an authority that answers the first request by 503. Then a caller every " +
 			"second for ten minutes.",
-		Pass: "One request, and all get its token. Of the authority that fails at first no more than four requests, while " +
+		Pass: "One request, and all get its token. Whoever has not given up gets a token, by two requests at most. Of the authority " +
+			"that fails at first no more than four requests, while " +
 			"callers get an error or a good token. Within ten minutes there is a token.",
-		Mutant: "each caller makes a request",
+		Mutant: "each caller makes a request; all fail with the first",
 		Since:  "v0.1.0",
 
 		Generator: runSharedRequest,
@@ -180,7 +182,38 @@ func runSharedRequest(ctx context.Context, b *GeneratorBench) Verdict {
 	if n != 1 {
 		return t.fail("one request for 50 callers", fmt.Sprintf("%d requests", n))
 	}
+	if v := b.givesUp(ctx); v.Outcome != Pass {
+		return v
+	}
 	return b.sharesFailure(ctx)
+}
+
+// givesUp lets the first of several callers give up while the authority takes its
+// time.
+func (b *GeneratorBench) givesUp(ctx context.Context) Verdict {
+	slow := mock.AuthorityFault{Delay: 10 * time.Second}
+	t, v, ok := b.Open(ctx, TokenScene{Authority: mock.AuthorityOptions{Faults: []mock.AuthorityFault{slow}}})
+	if !ok {
+		return v
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { t.AskWithin(ctx, 2*time.Second, nil) })
+	passTime(ctx, time.Second)
+	if len(t.TokenCalls()) == 0 {
+		wg.Wait()
+		return t.notReached("a request for the first caller", TokenAnswer{})
+	}
+	answers := t.askAtOnce(ctx)
+	wg.Wait()
+	for _, a := range answers {
+		if !a.ok() || !t.good(a.Token) {
+			return t.fail("a token for each of 50 callers, though one who came before them has given up", a.said())
+		}
+	}
+	if n := len(t.TokenCalls()); n > 2 {
+		return t.fail("two requests, at most, for a caller who gave up and 50 who did not", fmt.Sprintf("%d requests", n))
+	}
+	return pass()
 }
 
 // askAtOnce asks for many tokens at the same time.

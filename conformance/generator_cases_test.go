@@ -72,6 +72,14 @@ func asking(form func(conformance.GeneratorConfig, providers.Request) (fields ma
 	}
 }
 
+// presetFor is a generator as it is for one provider.
+func presetFor(tokenURL, scope string) conformance.MakeGenerator {
+	return func(ctx context.Context, cfg conformance.GeneratorConfig) (sasl.TokenGenerator, error) {
+		cfg.TokenURL, cfg.Scope = tokenURL, scope
+		return naiveGenerator(badtoken.None).New(ctx, cfg)
+	}
+}
+
 // Generators that do the same in another way do as well.
 func TestOtherGenerators(t *testing.T) {
 	naive := naiveGenerator(badtoken.None)
@@ -83,9 +91,14 @@ func TestOtherGenerators(t *testing.T) {
 		want   map[string]conformance.Outcome // where it is not pass
 	}{
 		{"tries again by itself", retrying, nil},
-		{"generic dialect", conformance.GeneratorTarget{
-			New: naive.New, Device: naive.Device, Preset: naive.New, PresetTokenURL: "https://login.example.test/token", PresetScope: "send",
-		}, map[string]conformance.Outcome{"P-TOK-10": conformance.Inconclusive}}, // that is no preset: it has no URL
+		{"a preset of another provider", conformance.GeneratorTarget{
+			New: naive.New, Device: naive.Device, Preset: presetFor("https://login.example.test/oauth2/get_token", "send"),
+			PresetTokenURL: "https://login.example.test/oauth2/get_token", PresetScope: "send",
+		}, nil},
+		{"a preset for another host", conformance.GeneratorTarget{
+			New: naive.New, Device: naive.Device, Preset: presetFor("https://login.example.com/oauth2/get_token", "send"),
+			PresetTokenURL: "https://login.example.test/oauth2/get_token", PresetScope: "send",
+		}, map[string]conformance.Outcome{"P-TOK-10": conformance.Fail}},
 		{"Google's dialect, no device flow", conformance.GeneratorTarget{Dialect: mock.GoogleOAuth, New: naive.New}, map[string]conformance.Outcome{
 			"P-TOK-06": conformance.Skip, "P-TOK-10": conformance.Skip,
 		}},

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -223,4 +225,25 @@ func (t *GeneratorTrial) judgePace(s *deviceScript) Verdict {
 		}
 	}
 	return pass()
+}
+
+// prompts are what the user was told in a device flow.
+type prompts struct {
+	mu    sync.Mutex
+	shown []string
+}
+
+func (p *prompts) show(verificationURI, userCode string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.shown = append(p.shown, verificationURI+" "+userCode)
+}
+
+// has reports whether the user was told both.
+func (p *prompts) has(verificationURI, userCode string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(p.shown, func(s string) bool {
+		return strings.HasPrefix(s, verificationURI) && strings.Contains(s, userCode)
+	})
 }

@@ -41,6 +41,7 @@ func tokenSubjects() []tokenSubject {
 		mutant(badtoken.KeepWithoutExpiry, "P-TOK-01"),
 		mutant(badtoken.AskEachTime, "P-TOK-01"),
 		mutant(badtoken.AskForEach, "P-TOK-02"),
+		mutant(badtoken.FailWithFirst, "P-TOK-02"),
 		mutant(badtoken.KeepRefreshToken, "P-TOK-03"),
 		mutant(badtoken.NeverSave, "P-TOK-03"),
 		mutant(badtoken.SaveLate, "P-TOK-03"),

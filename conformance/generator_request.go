@@ -107,6 +107,9 @@ func runPresetRequest(ctx context.Context, b *GeneratorBench) Verdict {
 	}
 	a := t.Ask(ctx, nil)
 	calls := slices.DeleteFunc(t.Calls(), func(c TokenCall) bool { return c.Form.Get("grant_type") == "" })
+	if other := t.dialledOther(want.Hostname()); other != "" {
+		return t.fail("a connection to "+want.Host, "one to "+other)
+	}
 	if len(calls) == 0 {
 		return t.notReached("a request for a token at "+want.Host, a)
 	}

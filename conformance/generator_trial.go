@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -40,8 +41,9 @@ type GeneratorTrial struct {
 	first     sasl.Token // of the control
 	unmade    error      // why there is no generator
 
-	mu  sync.Mutex
-	old []sasl.TokenGenerator // all that were made
+	mu      sync.Mutex
+	old     []sasl.TokenGenerator // all that were made
+	dialled []string              // whom they wanted to reach
 }
 
 // Names of the servers. The second is on another host for all that a client can
@@ -56,6 +58,9 @@ func (b *GeneratorBench) newTrial(s TokenScene) (_ *GeneratorTrial, err error) {
 	options := s.Authority
 	options.Network, options.Dialect, options.Tenant = mock.InMemory, b.target.Dialect, generatorTenant
 	options.Clients = map[string]string{id: secret}
+	if b.target.PresetScope != "" {
+		options.Scope = b.target.PresetScope
+	}
 	t := &GeneratorTrial{bench: b, log: new(logBuffer), start: time.Now()}
 	if t.Authority, err = mock.NewAuthority(options); err != nil {
 		return nil, err
@@ -86,13 +91,9 @@ func (b *GeneratorBench) newTrial(s TokenScene) (_ *GeneratorTrial, err error) {
 }
 
 func (t *GeneratorTrial) config(id, secret string, refresh sasl.Secret) GeneratorConfig {
-	authority, err := url.Parse(t.Authority.TokenURL())
-	if err != nil { // a URL of ours
-		authority = new(url.URL)
-	}
 	return GeneratorConfig{
 		BaseURL:      t.web.url(),
-		TokenURL:     t.web.url() + authority.Path,
+		TokenURL:     t.web.url() + t.tokenPath(),
 		DeviceURL:    t.web.url() + devicePath(t.bench.target.Dialect),
 		Tenant:       generatorTenant,
 		HTTPClient:   t.client,
@@ -112,18 +113,31 @@ func (t *GeneratorTrial) rootCAs() *x509.CertPool { return t.web.listener.RootCA
 
 // scope is what the authority takes for the right to send mail.
 func (t *GeneratorTrial) scope() string {
-	if scope := (GeneratorTarget{Dialect: t.bench.target.Dialect}).presetScope(""); scope != "" {
-		return scope
-	}
-	return "mail"
+	return cmp.Or(t.bench.target.presetScope(""), "mail")
 }
 
 // dial leads to the authority, or elsewhere if that is what addr says.
 func (t *GeneratorTrial) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	t.mu.Lock()
+	t.dialled = append(t.dialled, addr)
+	t.mu.Unlock()
 	if addr == t.elsewhereAddr() {
 		return t.elsewhere.listener.Dial(ctx, network, addr)
 	}
 	return t.web.listener.Dial(ctx, network, addr)
+}
+
+// dialledOther returns whom a generator wanted to reach other than that host, "" if
+// nobody.
+func (t *GeneratorTrial) dialledOther(host string) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, addr := range t.dialled {
+		if h, _, err := net.SplitHostPort(addr); err == nil && h != host {
+			return addr
+		}
+	}
+	return ""
 }
 
 // elsewhereAddr is host and port of the other server. On loopback, too, the host
@@ -145,9 +159,33 @@ func (t *GeneratorTrial) answer(s TokenScene) http.HandlerFunc {
 			w.Header().Set("Location", "https://"+strings.TrimSuffix(t.elsewhereAddr(), ":443")+r.URL.Path)
 			w.WriteHeader(s.Redirect)
 		default:
+			if s.preset {
+				r = t.ofPreset(r)
+			}
 			t.Authority.ServeHTTP(w, r)
 		}
 	}
+}
+
+// ofPreset returns a request to the endpoint of the preset as one to that of the
+// authority, which may have another path.
+func (t *GeneratorTrial) ofPreset(r *http.Request) *http.Request {
+	want, err := url.Parse(t.bench.target.presetURL())
+	if err != nil || r.URL.Path != want.Path {
+		return r
+	}
+	r = r.Clone(r.Context())
+	r.URL.Path = t.tokenPath()
+	return r
+}
+
+// tokenPath is where the authority has its token endpoint.
+func (t *GeneratorTrial) tokenPath() string {
+	authority, err := url.Parse(t.Authority.TokenURL())
+	if err != nil { // a URL of ours
+		return ""
+	}
+	return authority.Path
 }
 
 // strayToken is what the other server gives for a token.
@@ -219,85 +257,6 @@ func closeQuietly(c io.Closer) {
 	_ = c.Close()
 }
 
-// A TokenAnswer is what came of one call of a generator.
-type TokenAnswer struct {
-	Token sasl.Token
-	Err   error
-	Crash string        // the generator panicked or did not return; "" if neither
-	Took  time.Duration // the call
-}
-
-// ok reports whether there is a token.
-func (a TokenAnswer) ok() bool { return a.Crash == "" && a.Err == nil && !a.Token.Value.IsZero() }
-
-// said returns what the generator told.
-func (a TokenAnswer) said() string {
-	switch {
-	case a.Crash != "":
-		return a.Crash
-	case a.Err != nil:
-		return fmt.Sprintf("the error: %v", a.Err)
-	case a.Token.Value.IsZero():
-		return "neither a token nor an error"
-	}
-	return "a token"
-}
-
-// Ask asks the generator for a token, for no longer than the suite's timeout, and
-// tells it of refused tokens unless rejected is nil.
-func (t *GeneratorTrial) Ask(ctx context.Context, rejected *sasl.Rejection) TokenAnswer {
-	return t.AskWithin(ctx, t.bench.timeout, rejected)
-}
-
-// AskWithin is Ask with a deadline of its own.
-func (t *GeneratorTrial) AskWithin(ctx context.Context, d time.Duration, rejected *sasl.Rejection) TokenAnswer {
-	ctx, cancel := context.WithTimeout(ctx, d)
-	defer cancel()
-	start := time.Now()
-	done := make(chan TokenAnswer, 1)
-	go func() { done <- t.call(ctx, rejected) }()
-	select {
-	case a := <-done:
-		a.Took = time.Since(start)
-		return a
-	case <-ctx.Done():
-	}
-	select {
-	case a := <-done:
-		a.Took = time.Since(start)
-		return a
-	case <-time.After(leaveWait):
-		return TokenAnswer{Crash: "the generator had not returned a second after its context ended", Took: time.Since(start)}
-	}
-}
-
-// call calls the generator.
-func (t *GeneratorTrial) call(ctx context.Context, rejected *sasl.Rejection) (a TokenAnswer) {
-	defer func() {
-		if r := recover(); r != nil {
-			a = TokenAnswer{Crash: fmt.Sprintf("the generator panicked: %v", r)}
-		}
-	}()
-	if t.unmade != nil {
-		return TokenAnswer{Err: t.unmade}
-	}
-	token, err := t.Generator.Token(ctx, sasl.TokenRequest{
-		Username: generatorUser, Service: "smtp", Host: t.smtpHost(), Port: 587, Rejected: rejected,
-	})
-	return TokenAnswer{Token: token, Err: err}
-}
-
-// smtpHost is the server that the token is for.
-func (t *GeneratorTrial) smtpHost() string {
-	switch t.bench.target.Dialect {
-	case mock.GoogleOAuth:
-		return "smtp.gmail.com"
-	case mock.MicrosoftOAuth:
-		return "smtp.office365.com"
-	}
-	return "smtp.generator.test"
-}
-
 // good reports whether the authority takes a token for one of its own.
 func (t *GeneratorTrial) good(token sasl.Token) bool {
 	return !token.Value.IsZero() && t.Authority.CheckToken(context.Background(), mock.TokenCheck{
@@ -361,25 +320,4 @@ func (t *GeneratorTrial) shown() []string {
 		lines = append(lines, c.line(start))
 	}
 	return lines
-}
-
-// prompts are what the user was told in a device flow.
-type prompts struct {
-	mu    sync.Mutex
-	shown []string
-}
-
-func (p *prompts) show(verificationURI, userCode string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.shown = append(p.shown, verificationURI+" "+userCode)
-}
-
-// has reports whether the user was told both.
-func (p *prompts) has(verificationURI, userCode string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.ContainsFunc(p.shown, func(s string) bool {
-		return strings.HasPrefix(s, verificationURI) && strings.Contains(s, userCode)
-	})
 }

@@ -27,7 +27,8 @@ const (
 	NeverRenew           Defect = "never-renew"
 	KeepWithoutExpiry    Defect = "keep-without-expiry" // for ever
 	AskEachTime          Defect = "ask-each-time"
-	AskForEach           Defect = "ask-for-each" // of several callers at once
+	AskForEach           Defect = "ask-for-each"    // of several callers at once
+	FailWithFirst        Defect = "fail-with-first" // of several callers, who has given up
 	KeepRefreshToken     Defect = "keep-refresh-token"
 	NeverSave            Defect = "never-save"
 	SaveLate             Defect = "save-late" // when the token is in use
@@ -241,7 +242,7 @@ func (g *Generator) save(ctx context.Context, value string) error {
 
 // fail remembers a failure of the authority, and for how long.
 func (g *Generator) fail(ctx context.Context, err error) {
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && g.defect != FailWithFirst {
 		return
 	}
 	pause := 5 * time.Minute
