@@ -104,6 +104,21 @@ func TestLoginURL(t *testing.T) {
 	}
 }
 
+// TestOtherSpelling shows that an account is recognized by each of its names.
+func TestOtherSpelling(t *testing.T) {
+	for account, same := range map[string]bool{
+		"Your.Email@gmail.com": true, "youremail@googlemail.com": true, "your.email@example.com": false, "youremail2@gmail.com": false,
+	} {
+		a := startGoogle(t, mock.AuthorityOptions{})
+		grant, err := google.Login(t.Context(), testClient(), mailbox, google.LoginOptions{
+			Options: google.Options{HTTPClient: a.HijackingClient()}, OpenURL: browse(a, mock.Consent{User: account}),
+		})
+		if (err == nil) != same || same && grant.User != account {
+			t.Errorf("%s: signed in as %q, %v", account, grant.User, err)
+		}
+	}
+}
+
 // TestLoginFailures shows what each way not to consent amounts to.
 func TestLoginFailures(t *testing.T) {
 	refuse := func(path, code, text string) mock.AuthorityFault {

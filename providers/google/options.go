@@ -30,9 +30,9 @@ type Client struct {
 
 // Options are what is seldom needed. The zero value is right for production.
 type Options struct {
-	// HTTPClient sends the requests. Redirects are never followed, whatever it
-	// says. Nil means a client of its own over http.DefaultTransport; for the
-	// metadata server, one that uses no proxy.
+	// HTTPClient sends the requests, but for those to the metadata server (see
+	// [MetadataOptions]). Redirects are never followed, whatever it says. Nil means
+	// a client of its own over http.DefaultTransport.
 	HTTPClient *http.Client
 
 	// TokenURL is where tokens are fetched: https, or http on loopback, as all
