@@ -91,6 +91,8 @@ func (x *session) run(line string, long bool) {
 	name, argument, _ := strings.Cut(line, " ")
 	name = strings.ToUpper(name)
 	switch {
+	case x.polite(name, line, long):
+		return
 	case long && name != "AUTH":
 		x.say(name, 500, "5.5.2 Line too long")
 		return
@@ -140,6 +142,7 @@ func (x *session) say(verb string, code int, lines ...string) {
 		if i == len(lines)-1 {
 			separator = " "
 		}
+		code, line := x.spoken(code, line)
 		fmt.Fprintf(&b, "%d%s%s\r\n", code, separator, line)
 	}
 	x.out = append(x.out, answer{verb, b.String()})
@@ -198,7 +201,7 @@ func (x *session) ehlo(name string) {
 		keyword, _, _ := strings.Cut(line, " ")
 		return slices.Contains(x.Without, keyword)
 	})
-	x.say("EHLO", 250, lines...)
+	x.say("EHLO", 250, x.mannered(lines)...)
 }
 
 // forget ends the transaction.
