@@ -3,6 +3,7 @@ package badserver
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -225,7 +226,7 @@ func (x *session) starttls(argument string) {
 	_, _ = x.in.Discard(len(ahead)) // they are there
 	// What the client says next may be in the connection already.
 	conn := tls.Server(x.conn, &tls.Config{Certificates: []tls.Certificate{x.certificate}, SessionTicketsDisabled: true})
-	if conn.Handshake() != nil {
+	if conn.HandshakeContext(context.Background()) != nil { // the end of the connection ends it
 		x.over = true
 		return
 	}
