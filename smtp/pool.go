@@ -131,16 +131,22 @@ func (p *Pool) Send(ctx context.Context, env Envelope, msg Message) (*Result, er
 	if err := p.enter(); err != nil {
 		return &Result{}, err
 	}
-	var j job
-	err := j.prepare(ctx, env, msg)
-	result := &Result{}
-	if err == nil {
-		defer j.hold()()
-		result, err = p.send(ctx, &j)
-	}
-	j.content.close()
-	p.leave(err)
+	outcome := errPanicked // unless it returns
+	defer func() { p.leave(outcome) }()
+	result, err := p.deliver(ctx, env, msg)
+	outcome = err
 	return result, err
+}
+
+// deliver is Send of a Pool that is open.
+func (p *Pool) deliver(ctx context.Context, env Envelope, msg Message) (*Result, error) {
+	var j job
+	defer j.content.close()
+	if err := j.prepare(ctx, env, msg); err != nil {
+		return &Result{}, err
+	}
+	defer j.hold()()
+	return p.send(ctx, &j)
 }
 
 // send finds a connection for a job, and another one if that fails before the
@@ -152,6 +158,7 @@ func (p *Pool) send(ctx context.Context, j *job) (*Result, error) {
 
 	w := newWaiter(p.opts.MaxWait)
 	defer w.stop()
+	defer p.abandon(w)
 	attempts := 0
 	for {
 		if err := p.acquire(ctx, w); err != nil {
@@ -173,18 +180,18 @@ func (p *Pool) send(ctx context.Context, j *job) (*Result, error) {
 // try sends a job over the connection that w was granted, or over one that it
 // may make. It reports whether to try again, in which case nothing was sent.
 func (p *Pool) try(ctx context.Context, w *waiter, j *job) (result *Result, again bool, err error) {
-	pc, dials := w.conn, 0
-	if pc == nil {
-		if pc, dials, err = p.connect(ctx, w); err != nil {
+	dials := 1
+	if w.conn == nil {
+		if dials, err = p.connect(ctx, w); err != nil {
 			return &Result{Attempts: dials}, p.noConnection(w, err), err
 		}
-	} else if err := p.check(ctx, pc); err != nil {
+	} else if err := p.check(ctx, w.conn); err != nil {
 		// It was none of the tries: there may be another connection.
-		return &Result{}, p.dead(w, pc, err), err
+		return &Result{}, p.dead(w, err), err
 	}
-	result, err = pc.client.transact(ctx, j)
-	result.Attempts = max(dials, 1)
-	return result, p.settle(w, pc, result, err), err
+	result, err = w.conn.client.transact(ctx, j)
+	result.Attempts = dials
+	return result, p.settle(w, result, err), err
 }
 
 // enter notes that a Send began.

@@ -116,6 +116,13 @@ func (r *rate) done(now time.Time, sent bool) {
 	}
 }
 
+// heed is slower for a reply that says so, and does nothing about other errors.
+func (p *Pool) heed(epoch int, err error) {
+	if Classify(err) == Throttled && !endedIdle(err) {
+		p.slower(epoch, err)
+	}
+}
+
 // slower reacts to a reply that says that it is all too much, unless it was given
 // to what began before the latest of that kind.
 func (p *Pool) slower(epoch int, cause error) {

@@ -283,6 +283,7 @@ func (t *transaction) take(step int, verb string, r Reply) {
 	}
 	switch verb {
 	case "RSET":
+		t.c.doubtful = r.Code != 250
 		if !ok {
 			t.result.Warnings = append(t.result.Warnings, t.c.refused(verb, r))
 		}
