@@ -41,8 +41,9 @@ func (e *StoppedError) Unwrap() error { return e.Err }
 // those that came before. A message is sent once: what the server says of it is
 // what Send returns, and whether to send again is for its caller to decide (see
 // [Classify]). The exception is a connection that fails before the server has
-// accepted MAIL, as one does that the server has closed meanwhile: then the
-// message goes over another one, once.
+// accepted MAIL, as one does that the server has closed meanwhile, or that answers
+// MAIL by 530 or 535 after it took others, having forgotten who is signed in: then
+// the message goes over another one, once.
 //
 // # Connections
 //
@@ -61,12 +62,18 @@ func (e *StoppedError) Unwrap() error { return e.Err }
 // one. A temporary refusal of a recipient, as by greylisting, slows nobody. Nor
 // does 421 4.4.2, by which servers end sessions that were idle or are old.
 //
+// Others may use the account as well, and have some of the connections that it may
+// have. Where one more is refused by 432 or X.3.2, or by 421 while it is made, the
+// Pool remembers how many there were before, and leaves it at that for a minute
+// before it tries one more; for twice as long each time that was in vain, up to 16
+// minutes.
+//
 // Where a sign-in is refused by 454, 432 or 421, none is tried for
 // PoolOptions.SignInPause, twice as long each time, up to 16 times. Where the
-// credentials are refused, or cannot be had, none is tried for [sasl.CoolDown], and
-// messages that need one get a *StoppedError at once. Where a connection cannot be
-// made, the next try waits. In all these cases the first try afterwards is a single
-// one, and connections that are signed in go on.
+// credentials are refused, or cannot be had, none is tried for [sasl.CoolDown];
+// while no connection is signed in, messages get a *StoppedError at once. Where a
+// connection cannot be made, the next try waits. In all these cases the first try
+// afterwards is a single one, and connections that are signed in go on.
 //
 // Messages wait for all that as long as their context lets them, or MaxWait. A try
 // that fails counts for every message that waits while there is no connection at

@@ -133,7 +133,7 @@ func (p *Pool) dead(w *waiter, err error) (again bool) {
 	if errors.Is(err, os.ErrDeadlineExceeded) && class == Network {
 		p.forget(w.conn.used)
 	}
-	p.heed(w.epoch, err)
+	p.heed(w.epoch, refusal{err: err})
 	p.update()
 	return class != Canceled
 }
@@ -167,16 +167,18 @@ func (p *Pool) settle(w *waiter, result *Result, err error) (again bool) {
 	w.holds = false
 	pc.used = time.Now()
 	p.rate.done(pc.used, class == Uncertain || result.Octets > 0)
+	all := p.signedIn()
 	if broken {
 		p.open--
 	}
 	switch {
 	case class == None, class == Partial:
-		p.pace.accepted(w.epoch)
+		p.pace.limit.accepted(all)
+		p.pace.accepted(w.epoch, pc.used)
 	case pc.fresh && broken && !c.mailed:
 		p.shut(w, err)
 	default:
-		p.heed(w.epoch, err)
+		p.heed(w.epoch, refusal{err: err, others: all - 1})
 	}
 	if pc.fresh && (c.mailed || c.mails > 0 && !broken) {
 		pc.fresh = false
@@ -271,7 +273,7 @@ func (p *Pool) retire(pc *pooled) {
 		p.leaving--
 		p.open--
 		if busy != nil {
-			p.heed(epoch, busy)
+			p.heed(epoch, refusal{err: busy})
 		}
 		p.update()
 	}()

@@ -1,0 +1,163 @@
+package smtp_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-55a66e92/postern/mock"
+	"github.com/seed-55a66e92/postern/sasl"
+	"github.com/seed-55a66e92/postern/smtp"
+)
+
+// A crowd sends messages as fast as a pool takes them.
+type crowd struct {
+	p         *smtp.Pool
+	stop      chan struct{}
+	all       sync.WaitGroup
+	mu        sync.Mutex
+	sent      int
+	throttled int
+}
+
+func startCrowd(t *testing.T, p *smtp.Pool, senders int) *crowd {
+	c := &crowd{p: p, stop: make(chan struct{})}
+	for range senders {
+		c.all.Go(func() {
+			for {
+				select {
+				case <-c.stop:
+					return
+				default:
+				}
+				_, err := p.Send(t.Context(), envelope, message)
+				c.mu.Lock()
+				switch smtp.Classify(err) {
+				case smtp.None:
+					c.sent++
+				case smtp.Throttled:
+					c.throttled++
+				default:
+					t.Errorf("got %v", err)
+				}
+				c.mu.Unlock()
+			}
+		})
+	}
+	return c
+}
+
+// during lets the crowd work for a while, and returns how many of its messages
+// were sent and were refused for now.
+func (c *crowd) during(d time.Duration) (sent, throttled int) {
+	c.mu.Lock()
+	sent, throttled = c.sent, c.throttled
+	c.mu.Unlock()
+	time.Sleep(d)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sent - sent, c.throttled - throttled
+}
+
+func (c *crowd) end() {
+	close(c.stop)
+	c.all.Wait()
+}
+
+// Other machines hold connections to the account. What the server leaves to this
+// one is found out, remembered, and asked for more of now and then; when the
+// others are gone, all of it comes back.
+func TestPoolSharesAnAccount(t *testing.T) {
+	for _, most := range []int{3, 4} {
+		t.Run(fmt.Sprint("2 of ", most), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := mock.Start(t, mock.Options{
+					Network: mock.InMemory, Directory: accept(short), Limits: mock.Limits{Connections: 5},
+					Faults: []mock.Fault{mock.At("EOD").Before().Do(mock.Delay(time.Second))},
+				})
+				cfg := config(s, sasl.OAuth(user, sasl.StaticToken(short)))
+				var others []*smtp.Client
+				for range 3 {
+					c, err := smtp.Dial(t.Context(), cfg)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer c.Close()
+					others = append(others, c)
+				}
+				p := poolOf(t, cfg, smtp.PoolOptions{MaxConns: most, MessagesPerConn: 1 << 30, SessionAge: 24 * time.Hour})
+				c := startCrowd(t, p, 8)
+				defer c.end()
+				c.during(time.Minute) // to find out
+				sent, throttled := c.during(time.Hour)
+				if throttled > 20 || sent < 2*3600*9/10 { // two a second, but for pauses
+					t.Errorf("within an hour %d were sent, and %d refused", sent, throttled)
+				}
+				for _, c := range others {
+					c.Close()
+				}
+				c.during(40 * time.Minute)
+				sent, throttled = c.during(10 * time.Minute)
+				if p.Stats().Usable != most || throttled > 0 || sent < most*600-10 {
+					t.Errorf("in the end %d were sent within 10 minutes, and %d refused, %+v", sent, throttled, p.Stats())
+				}
+			})
+		})
+	}
+}
+
+// The same where the server refuses the connection and not the message: nobody
+// waits for long, and hardly a connection is tried in vain.
+func TestPoolFindsItsPlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mock.Start(t, mock.Options{Network: mock.InMemory, Faults: []mock.Fault{
+			mock.At("EOD").Before().Do(mock.Delay(time.Second)),
+		}})
+		full := mock.Start(t, mock.Options{Network: mock.InMemory, Faults: []mock.Fault{
+			mock.At("CONNECT").Do(mock.Reply(421, "4.7.0", "too many connections"), mock.Drop()),
+		}})
+		cfg := config(s, nil)
+		inside := &census{dial: s.Dial}
+		cfg.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			inside.mu.Lock()
+			crowded := inside.open >= 3
+			inside.mu.Unlock()
+			if crowded {
+				return full.Dial(ctx, network, addr)
+			}
+			return inside.Dial(ctx, network, addr)
+		}
+		p := poolOf(t, cfg, smtp.PoolOptions{MaxConns: 20, MessagesPerConn: 1 << 30, SessionAge: 24 * time.Hour})
+		c := startCrowd(t, p, 40)
+		defer c.end()
+		c.during(time.Minute)
+		before := full.Connections()
+		sent, throttled := c.during(time.Hour)
+		if tried := full.Connections() - before; tried > 20 || throttled > 10 || sent < 3*3600*9/10 {
+			t.Errorf("within an hour %d were sent, %d refused and %d connections", sent, throttled, tried)
+		}
+	})
+}
+
+// A server that refuses everybody for a while has said nothing about how many
+// connections it likes.
+func TestPoolForgetsAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mock.Start(t, mock.Options{Network: mock.InMemory, Faults: []mock.Fault{
+			mock.At("CONNECT").Conn(1).Do(mock.Reply(421, "4.3.2", "starting"), mock.Drop()),
+			mock.At("CONNECT").Conn(2).Do(mock.Reply(421, "4.3.2", "starting"), mock.Drop()),
+			mock.At("EOD").Before().Do(mock.Delay(time.Second)),
+		}})
+		p := newPool(t, s, smtp.PoolOptions{MaxConns: 4})
+		c := startCrowd(t, p, 8)
+		defer c.end()
+		c.during(20 * time.Second)
+		if got := p.Stats(); got.Usable != 4 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
