@@ -77,8 +77,9 @@ func (e *StoppedError) Unwrap() error { return e.Err }
 //
 // Messages wait for all that as long as their context lets them, or MaxWait. A try
 // that fails counts for every message that waits while there is no connection at
-// all; two of them end a message with what the second met. So a server that is gone
-// costs a message two tries at most, and all that wait together no more than that.
+// all, and tries that fail together are one; two of them end a message with what
+// the second met. So a server that is gone costs a message two tries at most, and
+// all that wait together no more than that.
 type Pool struct {
 	cfg  Config
 	opts PoolOptions // with its defaults

@@ -46,9 +46,10 @@ func (p *Pool) noConnection(w *waiter, err error) (again bool) {
 	p.dialing--
 	p.open--
 	p.rate.done(time.Now(), false)
+	news := w.round == p.gate.epoch
 	p.shut(w, err)
 	again = w.failed(err)
-	if p.open == 0 {
+	if p.open == 0 && news { // connections that failed together are one failure
 		p.share(err)
 	}
 	p.update()

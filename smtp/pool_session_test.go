@@ -307,3 +307,25 @@ func TestPoolTriesOneAtATime(t *testing.T) {
 		}
 	})
 }
+
+// Connections that fail together are one failure: what is over behind the pause
+// costs no message.
+func TestPoolOutlivesAHiccup(t *testing.T) {
+	for name, fault := range map[string]mock.Action{
+		"drop": mock.Drop(),
+		"421":  mock.All(mock.Reply(421, "4.3.2", "busy"), mock.Drop()),
+		"454":  mock.All(mock.Reply(454, "4.3.0", "busy"), mock.Drop()),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				faults := []mock.Fault{slow()}
+				for i := range 4 {
+					faults = append(faults, mock.At("CONNECT").Conn(i+1).Do(fault))
+				}
+				s := mock.Start(t, mock.Options{Network: mock.InMemory, Faults: faults})
+				p := newPool(t, s, smtp.PoolOptions{MaxConns: 4})
+				good(t, sendAll(t.Context(), p, 20)...)
+			})
+		})
+	}
+}

@@ -112,9 +112,7 @@ func (v *verifier) fail(err error) {
 			continue
 		}
 		s.Outcome, s.Err, s.Advice = OutcomeFailed, err, adviceOn(err)
-		if !v.mark.IsZero() {
-			s.Took = time.Since(v.mark)
-		}
+		s.Took = time.Since(v.mark)
 		s.Summary = summaryOf(err, s.Advice)
 		v.mark = time.Now()
 		return
