@@ -76,7 +76,7 @@ func TestDemoSignIns(t *testing.T) {
 
 func TestDemoIsReadable(t *testing.T) {
 	out := invoke(t, "", "demo").stdout
-	if n := strings.Count(out, "\n"); n < 60 || n > 115 {
+	if n := strings.Count(out, "\n"); n < 60 || n > 130 {
 		t.Errorf("%d lines", n)
 	}
 	for line := range strings.Lines(out) {
