@@ -52,6 +52,10 @@ func (j *journal) keep(args ...any) { j.args = append(j.args, args...) }
 
 func (j *journal) hooks() *smtp.Hooks {
 	return &smtp.Hooks{
+		Queue: func(ctx context.Context, q smtp.Queued) {
+			j.keep(q, q.Err)
+			j.note(ctx, "waited %v, connect %t: %s", q.Duration, q.Connect, smtp.Classify(q.Err))
+		},
 		Connect: func(ctx context.Context, c smtp.Connection) (context.Context, func(smtp.Connection, error)) {
 			ctx, leave := j.enter(ctx, "connect", "%s attempt %d", c.Server, c.Attempt)
 			return ctx, func(done smtp.Connection, err error) {

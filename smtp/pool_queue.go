@@ -114,8 +114,19 @@ func (q *queue) grant(w *waiter, conn *pooled, err error) {
 	w.granted <- struct{}{}
 }
 
-// acquire waits until w is granted a connection, or may make one.
+// acquire waits until w is granted a connection, or may make one, and tells that.
 func (p *Pool) acquire(ctx context.Context, w *waiter) error {
+	if p.cfg.Hooks == nil || p.cfg.Hooks.Queue == nil {
+		return p.wait(ctx, w)
+	}
+	start := time.Now()
+	err := p.wait(ctx, w)
+	p.cfg.Hooks.Queue(ctx, Queued{Start: start, Duration: time.Since(start), Connect: err == nil && w.conn == nil, Err: err})
+	return err
+}
+
+// wait is acquire without anybody who watches.
+func (p *Pool) wait(ctx context.Context, w *waiter) error {
 	if ctx.Err() != nil {
 		return join(canceled(ctx, PhaseQueue), w.last)
 	}

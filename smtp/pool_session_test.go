@@ -178,7 +178,7 @@ func (explosive) Read([]byte) (int, error) { panic("read") }
 // Whoever recovers from a panic of a message, a hook or a token generator finds
 // the pool as it was: no connection less, and nothing to wait for in Close.
 func TestPoolSurvivesPanics(t *testing.T) {
-	for _, where := range []string{"message", "generator", "EHLO", "NOOP", "MAIL", "."} {
+	for _, where := range []string{"message", "generator", "queue", "EHLO", "NOOP", "MAIL", "."} {
 		t.Run(where, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := mock.Start(t, mock.Options{Network: mock.InMemory, Directory: accept(short)})
@@ -191,11 +191,14 @@ func TestPoolSurvivesPanics(t *testing.T) {
 				}
 				cfg := config(s, sasl.OAuth(user, sasl.TokenString(func(context.Context) (string, error) { blow("generator"); return short, nil })))
 				if where != "message" && where != "generator" { // without hooks, nobody but the pool closes anything
-					cfg.Hooks = &smtp.Hooks{Command: func(_ context.Context, c smtp.Command) {
-						if c.Err == nil {
-							blow(c.Verb)
-						}
-					}}
+					cfg.Hooks = &smtp.Hooks{
+						Queue: func(context.Context, smtp.Queued) { blow("queue") },
+						Command: func(_ context.Context, c smtp.Command) {
+							if c.Err == nil {
+								blow(c.Verb)
+							}
+						},
+					}
 				}
 				p := poolOf(t, cfg, smtp.PoolOptions{MaxConns: 2, MessagesPerMinute: 1000})
 				if where == "NOOP" {
