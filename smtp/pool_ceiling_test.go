@@ -161,3 +161,40 @@ func TestPoolForgetsAnOutage(t *testing.T) {
 		}
 	})
 }
+
+// Which replies slow a pool down while a connection is made.
+func TestPoolSlowsDownBeforeMail(t *testing.T) {
+	for _, c := range []struct {
+		point, enhanced string
+		code            int
+		slows           bool
+	}{
+		{"CONNECT", "4.7.0", 421, true},
+		{"CONNECT", "4.4.2", 421, false}, // that connection took too long
+		{"CONNECT", "4.7.1", 450, false}, // only at MAIL, DATA and the end of data
+		{"CONNECT", "5.7.1", 554, false},
+		{"EHLO", "4.3.2", 421, true},
+		{"EHLO", "4.3.2", 451, false},
+		{"STARTTLS", "4.7.0", 421, true},
+		{"STARTTLS", "4.7.0", 454, false}, // RFC 3207, Section 4: TLS not available
+		{"AUTH", "4.7.0", 421, true},
+		{"AUTH", "4.7.0", 454, true},
+		{"AUTH", "4.3.2", 432, true},
+		{"AUTH", "4.7.12", 432, false}, // RFC 4954, Section 6: the password is to be changed
+		{"AUTH", "4.7.1", 451, false},
+		{"AUTH", "5.7.8", 535, false},
+	} {
+		t.Run(fmt.Sprint(c.point, " ", c.code, " ", c.enhanced), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := mock.Start(t, mock.Options{Network: mock.InMemory, Directory: accept(short), Faults: []mock.Fault{
+					mock.At(c.point).Conn(1).Do(mock.Reply(c.code, c.enhanced, "not now")),
+				}})
+				p := poolOf(t, config(s, sasl.OAuth(user, sasl.StaticToken(short))), smtp.PoolOptions{MaxConns: 8})
+				_, _ = p.Send(t.Context(), envelope, message)
+				if got := p.Stats(); (got.Throttled == 1) != c.slows {
+					t.Errorf("%+v", got)
+				}
+			})
+		})
+	}
+}

@@ -206,6 +206,9 @@ func (v *verifier) handshake(_ context.Context, h Handshake) {
 	if !h.Verified {
 		trust = "certificate not verified"
 	}
+	if h.Verified && time.Until(facts.NotAfter) < endsSoon {
+		s.Advice = adviceOnEnd
+	}
 	v.pass(StepTLS, h.Duration, strings.Join([]string{facts.Version, facts.CipherSuite, trust}, ", "))
 }
 
