@@ -156,10 +156,15 @@ func (p *Pool) forget(since time.Time) {
 // MAIL was refused for what is no fault of the message: the server has forgotten
 // who is signed in, or did not end the transaction before.
 func (p *Pool) settle(w *waiter, result *Result, err error) (again bool) {
-	defer p.logPause(err, p.pauses())
 	pc, class := w.conn, Classify(err)
 	c := pc.client
-	broken := c.conn.usable() != nil
+	last := c.conn.usable()
+	broken := last != nil
+	why := err
+	if why == nil {
+		why = last
+	}
+	defer p.logPause(why, p.pauses())
 	if broken {
 		c.conn.close()
 	}
@@ -180,6 +185,9 @@ func (p *Pool) settle(w *waiter, result *Result, err error) (again bool) {
 		p.shut(w, err)
 	default:
 		p.heed(w.epoch, refusal{err: err, others: all - 1})
+	}
+	if broken { // perhaps by a 421 that came behind all that
+		p.heed(w.epoch, refusal{err: last})
 	}
 	if pc.fresh && (c.mailed || c.mails > 0 && !broken) {
 		pc.fresh = false

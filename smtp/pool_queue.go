@@ -182,14 +182,15 @@ func (p *Pool) decline(w *waiter) {
 
 // abandon gives back what w holds because what was done with it has panicked.
 func (p *Pool) abandon(w *waiter) {
+	if !w.holds {
+		return
+	}
+	if w.conn != nil {
+		w.conn.client.conn.raw.Close() // and no hook is told
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch {
-	case !w.holds:
-		return
-	case w.conn != nil:
-		w.conn.client.conn.raw.Close() // and no hook is told
-	default:
+	if w.conn == nil {
 		p.dialing--
 	}
 	w.holds = false

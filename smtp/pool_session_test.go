@@ -153,6 +153,7 @@ func TestPoolHearsTheLastWord(t *testing.T) {
 		"421 to QUIT":               {mock.At("QUIT").Do(busy), true},
 		"421 to QUIT, for idleness": {mock.At("QUIT").Do(mock.Reply(421, "4.4.2", "idle")), false},
 		"221 to QUIT":               {mock.At("QUIT").Do(mock.Reply(221, "2.0.0", "bye")), false},
+		"421 behind the 250":        {mock.At("EOD").Conn(1).Do(mock.Raw([]byte("250 ok\r\n421 4.7.0 busy\r\n")), mock.Drop()), true},
 		"421 that is not asked for": {mock.At("EOD").Conn(1).After().Do(mock.Delay(10*time.Second), busy), true},
 	} {
 		t.Run(name, func(t *testing.T) {
