@@ -171,7 +171,8 @@ func TestPoolUnderLoad(t *testing.T) {
 				if got.Accepted != int64(sum.accepted) || got.Uncertain != int64(sum.uncertain) || got.Failed != int64(sum.refused) || got.Open != 0 || got.Waiting != 0 {
 					t.Errorf("%+v; the messages say %+v", got, sum)
 				}
-				if sum.accepted < senders*each/2 || sum.refused == 0 || sum.uncertain == 0 || got.Dead == 0 || got.Throttled == 0 {
+				rare := each <= loadRound || sum.uncertain > 0 && got.Dead > 0
+				if sum.accepted < senders*each/2 || sum.refused == 0 || got.Throttled == 0 || !rare {
 					t.Errorf("too few of a kind: %+v, %+v", sum, got)
 				}
 				peak := conns.peak()
