@@ -167,7 +167,7 @@ func (b *MechanismBench) directory() sasl.Directory {
 
 // account returns a directory that has the right credentials.
 func (b *MechanismBench) account() *oneAccount {
-	d := &oneAccount{user: b.right.Username, guests: true}
+	d := &oneAccount{user: b.right.Username, acts: b.right.AuthzID, guests: true}
 	if d.user == "" {
 		d.user = username
 	}
@@ -175,9 +175,10 @@ func (b *MechanismBench) account() *oneAccount {
 	return d
 }
 
-// oneAccount is a directory of one account, which may act as anybody.
+// oneAccount is a directory of one account.
 type oneAccount struct {
 	user   string
+	acts   string // whom it may act as, besides itself
 	secret sasl.Secret
 	guests bool
 	block  bool          // until the context ends
@@ -220,7 +221,7 @@ func (d *oneAccount) Account(ctx context.Context, name string) (sasl.Account, er
 			}
 			return nil
 		},
-		MayActAs: func(string) bool { return true },
+		MayActAs: func(authz string) bool { return authz == d.acts },
 	}, nil
 }
 

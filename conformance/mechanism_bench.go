@@ -178,16 +178,48 @@ func (b *MechanismBench) signInRight(ctx context.Context) (*meeting, Verdict, bo
 
 func (b *MechanismBench) controlOf(ctx context.Context, m sasl.Mechanism, server serverMaker) (*meeting, Verdict, bool) {
 	x := b.signIn(ctx, m, server, pairing{})
-	if x.result == nil {
+	got := ""
+	switch {
+	case x.result != nil:
+		got = b.text(x.result)
+	case x.told && x.authn != b.account().user:
+		got = "the sign-in of somebody else"
+	case !x.told && b.takesNonsense(ctx, server):
+		got = "a sign-in, but the server signs in whoever says anything"
+	default:
 		return x, Verdict{}, true
 	}
 	return x, Verdict{
 		Outcome:    Inconclusive,
 		Reason:     "the control failed, in which nothing was wrong",
 		Want:       "a sign-in",
-		Got:        b.text(x.result),
+		Got:        got,
 		Transcript: x.lines,
 	}, false
+}
+
+// takesNonsense reports whether a server signs in a client that makes no sense. It is
+// asked of servers that do not tell who has signed in.
+func (b *MechanismBench) takesNonsense(ctx context.Context, server serverMaker) bool {
+	if b.takes == takesNothing {
+		return false
+	}
+	for _, first := range [][]byte{nil, []byte("?makes,no=sense?")} {
+		s, err := b.newServer(ctx, server, serverSide(b.conn), b.directory())
+		if err != nil {
+			return false
+		}
+		r := s.next(first)
+		for range maxExchangeRounds {
+			if r.err == nil && !r.done {
+				r = s.next([]byte("?makes,no=sense?"))
+			}
+		}
+		if r.done && r.err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // server returns what plays the server to the client under test, nil if nothing

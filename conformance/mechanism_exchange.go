@@ -18,6 +18,7 @@ type meeting struct {
 	responses  [][]byte // to challenges; with an error there is one less
 	client     error    // why the client gave up
 	server     error    // why the server refused
+	success    bool     // the server reported it
 	excess     bool     // data came together with done
 	result     error    // what it amounts to for the client
 	authn      string   // who signed in
@@ -104,7 +105,7 @@ func (x *meeting) answer(response []byte) {
 			x.result = fmt.Errorf("conformance: the client takes a refusal for success: %w", r.err)
 		}
 	case r.done:
-		x.excess = len(r.challenge) > 0
+		x.success, x.excess = true, len(r.challenge) > 0
 		x.note("S: success")
 		x.authn, _, x.told = x.s.identity()
 		x.client, x.server = errOver, errOver

@@ -320,13 +320,23 @@ func runCancelled(ctx context.Context, b *MechanismBench) Verdict {
 	return pass()
 }
 
-// A waitingSource hands out no secret, and no token, until its context ends.
-type waitingSource struct{ asked chan struct{} }
+// A waitingSource hands out no secret, and no token, until its context ends, or the
+// case does.
+type waitingSource struct {
+	asked chan struct{} // receives once it is
+	over  <-chan struct{}
+}
 
 func (s waitingSource) password(ctx context.Context) (sasl.Secret, error) {
-	close(s.asked)
-	<-ctx.Done()
-	return sasl.Secret{}, ctx.Err()
+	select {
+	case s.asked <- struct{}{}:
+	default:
+	}
+	select {
+	case <-ctx.Done():
+	case <-s.over:
+	}
+	return sasl.Secret{}, cmpErr(ctx.Err(), context.Canceled)
 }
 
 // Token implements [sasl.TokenGenerator].
@@ -336,9 +346,9 @@ func (s waitingSource) Token(ctx context.Context, _ sasl.TokenRequest) (sasl.Tok
 }
 
 func (b *MechanismBench) cancelClient(ctx context.Context) (waited bool, _ Verdict) {
+	source := waitingSource{make(chan struct{}, 1), ctx.Done()}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	source := waitingSource{make(chan struct{})}
 	c := *b.right
 	if c.Password != nil {
 		c.Password = source.password

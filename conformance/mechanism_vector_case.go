@@ -128,7 +128,7 @@ func (b *MechanismBench) clientVector(ctx context.Context, m sasl.Mechanism, v M
 func (b *MechanismBench) serverVector(ctx context.Context, m sasl.Mechanism, v MechanismVector) (judged bool, _ Verdict) {
 	d := b.target.Directory
 	if d == nil {
-		d = &oneAccount{user: v.Username, secret: sasl.NewSecret(v.secret()), guests: true}
+		d = &oneAccount{user: v.Username, acts: v.AuthzID, secret: sasl.NewSecret(v.secret()), guests: true}
 	}
 	s, err := b.newServer(ctx, m.NewServer, serverSide(b.vectorConn(v)), d)
 	if err != nil {
