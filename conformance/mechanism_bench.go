@@ -180,8 +180,8 @@ func (b *MechanismBench) controlOf(ctx context.Context, m sasl.Mechanism, server
 	x := b.signIn(ctx, m, server, pairing{})
 	got := ""
 	switch {
-	case x.result != nil:
-		got = b.text(x.result)
+	case !x.ok():
+		got = b.text(cmpErr(x.result, x.server))
 	case x.told && x.authn != b.account().user:
 		got = "the sign-in of somebody else"
 	case !x.told && b.takesNonsense(ctx, server):

@@ -101,9 +101,6 @@ func (x *meeting) answer(response []byte) {
 		x.server = r.err
 		x.note("S: refuses")
 		x.result = x.c.finish(refusal{r.err})
-		if x.result == nil {
-			x.result = fmt.Errorf("conformance: the client takes a refusal for success: %w", r.err)
-		}
 	case r.done:
 		x.success, x.excess = true, len(r.challenge) > 0
 		x.note("S: success")
@@ -114,6 +111,17 @@ func (x *meeting) answer(response []byte) {
 		x.challenges = append(x.challenges, r.challenge)
 		x.note("S: challenge of %d octets", len(r.challenge))
 	}
+}
+
+// ok reports whether both sides say that it was a success.
+func (x *meeting) ok() bool { return x.success && x.result == nil }
+
+// trouble is why it was none, as the side says that was the first to say so.
+func (x *meeting) trouble() error {
+	if x.server != nil && x.server != errOver {
+		return x.server
+	}
+	return cmpErr(x.client, x.result)
 }
 
 func (x *meeting) running() bool { return x.client == nil && x.server == nil }

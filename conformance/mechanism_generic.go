@@ -85,8 +85,8 @@ func runFreshExchanges(ctx context.Context, b *MechanismBench) Verdict {
 		}
 	}
 	for i, x := range pair {
-		if x.result != nil {
-			return failed(x, "success of two exchanges that take turns", fmt.Sprintf("number %d: %s", i+1, b.text(x.result)))
+		if !x.ok() {
+			return failed(x, "success of two exchanges that take turns", fmt.Sprintf("number %d: %s", i+1, b.text(x.trouble())))
 		}
 	}
 	results := make([]*meeting, 8)
@@ -96,8 +96,8 @@ func runFreshExchanges(ctx context.Context, b *MechanismBench) Verdict {
 	}
 	wg.Wait()
 	for _, x := range results {
-		if x.result != nil {
-			return failed(x, "success of eight exchanges at once", b.text(x.result))
+		if !x.ok() {
+			return failed(x, "success of eight exchanges at once", b.text(x.trouble()))
 		}
 	}
 	return pass()
@@ -206,8 +206,8 @@ func (b *MechanismBench) serverAfterTheEnd(ctx context.Context, x *meeting) Verd
 		client, _ = b.reference.Lookup(client.Name)
 	}
 	own := b.signIn(ctx, client, b.target.Mechanism.NewServer, pairing{})
-	if own.result != nil {
-		return Verdict{Outcome: Inconclusive, Reason: "the server of the mechanism does not sign in its own client: " + b.text(own.result)}
+	if !own.ok() {
+		return Verdict{Outcome: Inconclusive, Reason: "the server of the mechanism does not sign in its client: " + b.text(own.trouble())}
 	}
 	again := own.start.initial
 	if n := len(own.responses); n > 0 {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
+	"slices"
 
 	"github.com/seed-55a66e92/postern/sasl"
 )
@@ -109,4 +112,16 @@ func oauthFields(err error) (*sasl.OAuthError, bool) {
 	var challenged *sasl.OAuthError
 	ok := errors.As(err, &challenged)
 	return challenged, ok
+}
+
+// inOrder yields the entries of a map in the order of their keys, so that two runs
+// find the same thing first.
+func inOrder[V any](m map[string]V) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, key := range slices.Sorted(maps.Keys(m)) {
+			if !yield(key, m[key]) {
+				return
+			}
+		}
+	}
 }

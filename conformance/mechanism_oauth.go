@@ -287,13 +287,13 @@ func bearerCharacters() Case {
 				return v
 			}
 			secret := b.Secret(secretLen)
-			for what, token := range map[string]string{
+			for what, token := range inOrder(map[string]string{
 				"a space":  secret + " " + secret,
 				"%x01":     secret + "\x01host=other.test\x01" + secret,
 				"CR":       secret + "\r" + secret,
 				"LF":       secret + "\n" + secret,
 				"no octet": "",
-			} {
+			}) {
 				if v := b.mustRefuse(ctx, "a token with "+what, login{username, "", token}); v.Outcome != Pass {
 					return v
 				}

@@ -56,13 +56,13 @@ func plainFields() Case {
 				return v
 			}
 			secret := b.Secret(secretLen)
-			for what, l := range map[string]login{
+			for what, l := range inOrder(map[string]login{
 				"NUL in the user name":              {"a\x00b", "", secret},
 				"NUL in the authorization identity": {"a", "b\x00c", secret},
 				"NUL in the password":               {"a", "", secret + "\x00" + secret},
 				"an empty user name":                {"", "", secret},
 				"an empty password":                 {"a", "", ""},
-			} {
+			}) {
 				if v := b.mustRefuse(ctx, what, l); v.Outcome != Pass {
 					return v
 				}
@@ -87,11 +87,11 @@ func plainUnicode() Case {
 		Mechanism: func(ctx context.Context, b *MechanismBench) Verdict {
 			secret := b.Secret(secretLen)
 			long := strings.Repeat("a", 255)
-			for what, l := range map[string]login{
+			for what, l := range inOrder(map[string]login{
 				"UTF-8":                {"føø", "", "pæss" + secret},
 				"kana":                 {"テスト", "", secret},
 				"fields of 255 octets": {long, long, b.Secret(255)},
-			} {
+			}) {
 				s := b.begin(ctx, l)
 				if v := b.mustSay(what, l.authz+"\x00"+l.user+"\x00"+l.secret, s.start.initial, s.err); v.Outcome != Pass {
 					return v

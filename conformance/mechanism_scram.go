@@ -85,7 +85,7 @@ func runScramNonce(ctx context.Context, b *MechanismBench) Verdict {
 		return v
 	}
 	salt := base64.StdEncoding.EncodeToString(scramSalt)
-	for what, nonce := range map[string]func(string) string{
+	for what, nonce := range inOrder(map[string]func(string) string{
 		"another nonce":           func(n string) string { return strings.Repeat("x", len(n)) + "server" },
 		"the client's alone":      func(n string) string { return n },
 		"less of the client's":    func(n string) string { return n[:len(n)-1] },
@@ -94,7 +94,7 @@ func runScramNonce(ctx context.Context, b *MechanismBench) Verdict {
 		"one in another case":     swapCase,
 		"one that is like it":     func(n string) string { return n[:len(n)-1] + "~server" },
 		"a space in the server's": func(n string) string { return n + "ser ver" },
-	} {
+	}) {
 		t, err := b.talk(ctx, b.conn, l)
 		if err != nil {
 			return failed(nil, "a client", b.text(err))
@@ -152,7 +152,7 @@ func runScramSignature(ctx context.Context, b *MechanismBench) Verdict {
 		octets, _ := base64.StdEncoding.DecodeString(v)
 		return base64.StdEncoding.EncodeToString(octets[:8])
 	}
-	for what, final := range map[string]func(string) string{
+	for what, final := range inOrder(map[string]func(string) string{
 		"a signature with another bit": func(v string) string { return "v=" + flipped(v) },
 		"a piece of the signature":     func(v string) string { return "v=" + short(v) },
 		"half of the base64":           func(v string) string { return "v=" + v[:len(v)/2] },
@@ -160,7 +160,7 @@ func runScramSignature(ctx context.Context, b *MechanismBench) Verdict {
 		"an empty message":             func(string) string { return "" },
 		"another attribute":            func(v string) string { return "x=" + v },
 		"the signature alone":          func(v string) string { return v },
-	} {
+	}) {
 		t, signature, err := b.proved(ctx, b.conn, l, "")
 		if err != nil {
 			return failed(nil, "a proof", b.text(err))
@@ -258,10 +258,10 @@ func runScramExtensions(ctx context.Context, b *MechanismBench) Verdict {
 	if err := b.signedIn(ctx, b.conn, l, ",x=unknown,Y=zz", ",x=unknown"); err != nil {
 		return failed(nil, "success with unknown attributes", b.text(err))
 	}
-	for what, message := range map[string]func(*scramTalk) string{
+	for what, message := range inOrder(map[string]func(*scramTalk) string{
 		"m= in front of the nonce":       func(t *scramTalk) string { return "m=must," + t.first("") },
 		"m= behind server-first-message": func(t *scramTalk) string { return t.first(",m=must") },
-	} {
+	}) {
 		t, err := b.talk(ctx, b.conn, l)
 		if err != nil {
 			return failed(nil, "a client", b.text(err))

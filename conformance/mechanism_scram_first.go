@@ -300,7 +300,7 @@ func runScramPrepared(ctx context.Context, b *MechanismBench) Verdict {
 		return v
 	}
 	secret := b.Secret(secretLen)
-	for given, prepared := range map[string]string{"I\u00adX": "IX", "\u2168": "IX", "\u00aa": "a"} {
+	for given, prepared := range inOrder(map[string]string{"I\u00adX": "IX", "\u2168": "IX", "\u00aa": "a"}) {
 		l.secret = given + secret
 		t, err := b.talk(ctx, b.conn, l)
 		if err != nil {

@@ -332,8 +332,8 @@ func runBothSidesAgree(ctx context.Context, b *MechanismBench) Verdict {
 func (b *MechanismBench) agree(ctx context.Context, who string, m sasl.Mechanism, server serverMaker) Verdict {
 	x := b.signIn(ctx, m, server, pairing{})
 	switch {
-	case x.result != nil:
-		return failed(x, "success of "+who, b.text(cmpErr(x.server, x.client, x.result)))
+	case !x.ok():
+		return failed(x, "success of "+who, b.text(x.trouble()))
 	case x.excess:
 		return failed(x, "no data together with done of "+who, "data")
 	case x.told && x.authn != b.account().user:
