@@ -27,6 +27,23 @@
 // that connects through ClientConfig.Dial needs no network at all, see
 // ClientTarget.Network.
 //
+// # Testing a SASL mechanism
+//
+// Any [sasl.Mechanism] can be tested, on its own, without a network:
+//
+//	func TestConformance(t *testing.T) {
+//		conformance.RunMechanism(t, conformance.MechanismTarget{
+//			Mechanism: xcorp.Mechanism(),
+//		})
+//	}
+//
+// Cases M-GEN are for every mechanism. The others are for mechanisms of one name,
+// whoever wrote them; a SCRAM-SHA-256 of your own gets those of SCRAM. The suite plays
+// the other side: by package sasl if it has a mechanism of the name, else by the other
+// side of the mechanism, by MechanismTarget.Server or by vectors. A panic, or a call
+// that does not return, fails the case and ends nothing. [MechanismTarget.Probe] is
+// the property of a fuzz test.
+//
 // # Without package testing
 //
 // [Suite.Run] is the engine. It works in any program, and returns a [Report] that
@@ -70,13 +87,26 @@
 //	C-TLS-09  no sign-in over TLS with a bad certificate (RFC 4954, Section 14)
 //	C-XOA-01  an XOAUTH2 error challenge is answered and reported
 //
+// M is for mechanisms:
+//
+//	M-GEN  every mechanism: names, exchanges, secrets, Traits, contexts, hostile peers
+//	M-VEC  the vectors of the target, see [ReadMechanismVectors]
+//	M-ANO  ANONYMOUS (RFC 4505)
+//	M-CRM  CRAM-MD5 (RFC 2195)
+//	M-EXT  EXTERNAL (RFC 4422, Appendix A)
+//	M-LGN  LOGIN (draft-murchison-sasl-login-00)
+//	M-OAB  OAUTHBEARER (RFC 7628)
+//	M-PLN  PLAIN (RFC 4616)
+//	M-SCR  SCRAM (RFC 5802, RFC 7677, RFC 9266)
+//	M-XOA  XOAUTH2
+//
 // [Suite.Add] adds cases of your own; their ids begin with "X-".
 //
 // # Is the suite right?
 //
-// For each case there is a mutant: a client that is right in all but the one thing
-// that the case is about. A test of this package runs every case against every
-// mutant. The case fails its own mutant, passes all others and a client without
-// defects, and passes no client that does nothing, gives up, or talks without
-// listening.
+// For each case there is a mutant: a client or a mechanism that is right in all but
+// the one thing that the case is about. A test of this package runs every case against
+// every mutant. The case fails its own mutant and those that Case.AlsoKills names it
+// for, passes all others and what has no defects, and passes nobody who does nothing,
+// gives up, or talks without listening.
 package conformance

@@ -275,7 +275,7 @@ func TestEveryMechanismCaseHasAMutant(t *testing.T) {
 func mechanismMatrix(cases []conformance.Case, rows [][]string) string {
 	var b strings.Builder
 	for _, row := range rows {
-		var by = make(map[string][]string)
+		by := make(map[string][]string)
 		var order []string
 		for i, cell := range row[1:] {
 			if cell == "-" {

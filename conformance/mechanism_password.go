@@ -149,8 +149,12 @@ func loginPrompts() Case {
 			}
 			secret := b.Secret(secretLen)
 			for _, prompts := range [][2]string{
-				{"Username:", "Password:"}, {"User Name\x00", "Password\x00"}, {"username:", "password:"},
-				{"", ""}, {"Username:", "Username:"}, {"Benutzer?", "\xff\xfe"},
+				{"Username:", "Password:"},
+				{"User Name\x00", "Password\x00"},
+				{"username:", "password:"},
+				{"", ""},
+				{"Username:", "Username:"},
+				{"Benutzer?", "\xff\xfe"},
 			} {
 				s := b.begin(ctx, login{username, "", secret})
 				messages, err := s.all(prompts[0], prompts[1])

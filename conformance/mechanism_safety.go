@@ -97,7 +97,11 @@ const hostileLen = 64 << 10
 // hostileMessages returns what may come in place of a message, the same each time.
 func hostileMessages(right []byte) [][]byte {
 	all := [][]byte{
-		nil, {}, {0}, {0xff}, []byte("\x01"), []byte("\x00\x00\x00"), []byte("="), []byte(","), []byte(",,,,"),
+		nil,
+		{},
+		{0},
+		{0xff},
+		[]byte("\x01"), []byte("\x00\x00\x00"), []byte("="), []byte(","), []byte(",,,,"),
 		[]byte("r="), []byte("r=x,"), []byte("r=x,,"), []byte("r=x,s=,i="), []byte("v="), []byte("e="), []byte("m=x"),
 		[]byte("n,,"), []byte("p=,,"), []byte("user="), []byte("{"), []byte("null"), []byte(`{"status":401}`),
 		[]byte(`{"status":"401","schemes":[]}`), []byte(strings.Repeat("[", 4096)), []byte("\xc3\x28\xf0\x9f"),

@@ -86,14 +86,13 @@ func runScramNonce(ctx context.Context, b *MechanismBench) Verdict {
 	}
 	salt := base64.StdEncoding.EncodeToString(scramSalt)
 	for what, nonce := range inOrder(map[string]func(string) string{
-		"another nonce":           func(n string) string { return strings.Repeat("x", len(n)) + "server" },
-		"the client's alone":      func(n string) string { return n },
-		"less of the client's":    func(n string) string { return n[:len(n)-1] },
-		"more in front":           func(n string) string { return "x" + n },
-		"no nonce":                func(string) string { return "" },
-		"one in another case":     swapCase,
-		"one that is like it":     func(n string) string { return n[:len(n)-1] + "~server" },
-		"a space in the server's": func(n string) string { return n + "ser ver" },
+		"another nonce":        func(n string) string { return strings.Repeat("x", len(n)) + "server" },
+		"the client's alone":   func(n string) string { return n },
+		"less of the client's": func(n string) string { return n[:len(n)-1] },
+		"more in front":        func(n string) string { return "x" + n },
+		"no nonce":             func(string) string { return "" },
+		"one in another case":  swapCase,
+		"one that is like it":  func(n string) string { return n[:len(n)-1] + "~server" },
 	}) {
 		t, err := b.talk(ctx, b.conn, l)
 		if err != nil {
@@ -186,7 +185,8 @@ func scramErrors() Case {
 		Refs:  []Ref{{RFC: 5802, Section: "5.1", Level: LowerMust}, {RFC: 5802, Section: "7", Level: LowerMust}},
 		Procedure: "Control: a sign-in. Then e= with each value of the RFC and with an unknown one, in place of either " +
 			"message of the server; then a refusal, or a success that cannot be.",
-		Pass:      "An error in the end; its text has the value, or else the outcome is warn.",
+		Pass: "An error in the end. In place of the last message, its text has the value, or else the outcome is " +
+			"warn.",
 		Mutant:    "takes it for a signature that is right",
 		Mechanism: runScramErrors,
 	})
@@ -209,7 +209,7 @@ func runScramErrors(ctx context.Context, b *MechanismBench) Verdict {
 				switch {
 				case err == nil:
 					return failed(nil, "an error after e="+value, "success")
-				case verdict != nil && !tells(err, value) && warning.Outcome == "":
+				case verdict != nil && !early && !tells(err, value) && warning.Outcome == "":
 					warning = asWarning(failed(nil, "an error that tells "+value, b.text(err)))
 				}
 			}
@@ -288,8 +288,8 @@ func scramIterations() Case {
 			{RFC: 5802, Section: "9", Level: Security},
 			{RFC: 7677, Section: "4", Level: Security},
 		},
-		Procedure: "Control: a sign-in with 4096 iterations. Then 0, -1, 4096x, none, 2,000,000,000 and more than fit into " +
-			"64 bits; then 1 and 4095.",
+		Procedure: "Control: a sign-in with 4096 iterations. Then 0, -1, 4096x, none, 30,000,000, which is most of a minute, and more " +
+			"than fit into 64 bits; then 1 and 4095.",
 		Pass: "An error, at once. For 1 and 4095, which are fewer than the RFCs want of a server, the outcome is warn " +
 			"otherwise.",
 		Mutant:    "computes for as long as it takes",
@@ -305,7 +305,7 @@ func runScramIterations(ctx context.Context, b *MechanismBench) Verdict {
 	ctx, cancel := context.WithCancel(ctx) // so that who goes on computing may stop
 	defer cancel()
 	salt := base64.StdEncoding.EncodeToString(scramSalt)
-	for _, iterations := range []string{"0", "-1", "4096x", "", "2000000000", "99999999999999999999", "4095", "1"} {
+	for _, iterations := range []string{"0", "-1", "4096x", "", "30000000", "99999999999999999999", "4095", "1"} {
 		t, err := b.talk(ctx, b.conn, l)
 		if err != nil {
 			return failed(nil, "a client", b.text(err))

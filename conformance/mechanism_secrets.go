@@ -72,7 +72,6 @@ func (b *MechanismBench) scanClient(ctx context.Context, answered int) Verdict {
 			}
 			return []byte(x.c.sent[len(x.c.sent)-1])
 		},
-		"a challenge that repeats the secret": func(*meeting) []byte { return []byte(`{"status":"` + b.secret + `"}`) },
 	}) {
 		x, ok := b.upTo(ctx, answered)
 		if !ok {

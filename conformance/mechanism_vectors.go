@@ -173,17 +173,6 @@ func (v MechanismVector) secret() string { return v.Password + v.Token }
 
 func (v MechanismVector) login() login { return login{v.Username, v.AuthzID, v.secret()} }
 
-// messages returns what one side says.
-func (v MechanismVector) messages(side VectorSide) [][]byte {
-	var all [][]byte
-	for _, s := range v.Steps {
-		if s.From == side {
-			all = append(all, s.octets())
-		}
-	}
-	return all
-}
-
 // newServer returns a server that knows this one exchange.
 func (v MechanismVector) newServer(context.Context, *sasl.Conn, sasl.Directory) (sasl.Server, error) {
 	return &vectorServer{steps: v.Steps}, nil

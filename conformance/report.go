@@ -13,7 +13,7 @@ const APIVersion = "conform/v1"
 type Report struct {
 	APIVersion string   `json:"apiVersion"` // see the constant
 	Target     string   `json:"target"`     // its name
-	Kind       string   `json:"kind"`       // "client"
+	Kind       string   `json:"kind"`       // "client", "mechanism"
 	Results    []Result `json:"results"`    // in the order of ids
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/seed-55a66e92/postern/mock"
 )
 
-// A Target is what is tested: a [ClientTarget].
+// A Target is what is tested: a [ClientTarget] or a [MechanismTarget].
 type Target interface {
 	name() string
 	kind() string
