@@ -49,6 +49,7 @@ func TestMechanismTargets(t *testing.T) {
 			Mechanism: sum, Credentials: passwordOf("tim", secret), Wrong: passwordOf("tim", secret),
 		}, "M-GEN-12", conformance.Fail, "a refusal from its client and its server, with wrong credentials"},
 		{"a short secret", conformance.MechanismTarget{Mechanism: sum, Credentials: passwordOf("tim", "1234")}, "M-GEN-07", conformance.Inconclusive, "fewer than 16 octets"},
+		{"a short secret, concealed or not", conformance.MechanismTarget{Mechanism: sum, Credentials: passwordOf("tim", "1234")}, "M-GEN-08", conformance.Inconclusive, "fewer than 16 octets"},
 		{"credentials that it does not take", conformance.MechanismTarget{
 			Mechanism: sum, Credentials: &sasl.Credentials{External: true},
 		}, "M-GEN-02", conformance.Inconclusive, "badmech: no password"},
@@ -193,6 +194,37 @@ type spelled struct{ secret string }
 func (s spelled) Start() (string, []byte, error) { return s.secret, []byte(s.secret), nil }
 
 func (s spelled) Next([]byte) ([]byte, error) { return []byte(s.secret), &secretKeeper{s.secret} }
+
+// Cases from elsewhere have the same bench.
+func TestMechanismCaseOfOnesOwn(t *testing.T) {
+	greets := conformance.Case{
+		ID: "X-greets", Title: "It is called so",
+		Mechanism: func(ctx context.Context, b *conformance.MechanismBench) conformance.Verdict {
+			if v, ok := b.Control(ctx); !ok {
+				return v
+			}
+			if b.Mechanism().Name != "X-SUM" {
+				return conformance.Verdict{Outcome: conformance.Fail, Got: b.Secret(20)}
+			}
+			return conformance.Verdict{Outcome: conformance.Pass}
+		},
+	}
+	suite := conformance.Suite{Select: []string{"X-*"}}.Add(greets)
+	report := runMechanism(t, suite, conformance.MechanismTarget{Mechanism: badmech.New("X-SUM", badmech.Options{})})
+	if err := report.Err(); err != nil {
+		t.Errorf("%v\n%s", err, report)
+	}
+	report = runMechanism(t, suite, conformance.MechanismTarget{Mechanism: corp()})
+	if got := report.Results[0]; got.Outcome != conformance.Fail || strings.Trim(got.Got, "[]redacted") != "" {
+		t.Errorf("want fail, and no secret\n%s", got)
+	}
+	greets.Mechanism = func(context.Context, *conformance.MechanismBench) conformance.Verdict { panic("in the case") }
+	suite = conformance.Suite{Select: []string{"X-*"}}.Add(greets)
+	report = runMechanism(t, suite, conformance.MechanismTarget{Mechanism: corp()})
+	if got := report.Results[0]; got.Outcome != conformance.Error || !strings.Contains(got.Reason, "the case panicked") {
+		t.Errorf("want error\n%s", got)
+	}
+}
 
 func TestProbe(t *testing.T) {
 	target := func(name string, d badmech.Defect) conformance.MechanismTarget { return naiveMechanism(name, d) }

@@ -83,6 +83,8 @@ func runTrueTraits(ctx context.Context, b *MechanismBench) Verdict {
 	_, finisher := x.c.client.(sasl.Finisher)
 	revealed := b.secrets.find(strings.Join(x.c.sent, "\n")) != ""
 	switch {
+	case traits.Has(sasl.Concealed) && b.opaque:
+		return Verdict{Outcome: Inconclusive, Reason: "a secret of fewer than 16 octets cannot be told from other text"}
 	case traits.Has(sasl.Concealed) && revealed:
 		return failed(x, "Traits without Concealed, for whoever reads along learns the secret", "Concealed")
 	case !traits.Has(sasl.Bearer) && b.takes == takesToken:
