@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/seed-55a66e92/postern/sasl"
 )
@@ -45,7 +46,7 @@ func (b *MechanismBench) prepare(ctx context.Context) error {
 		return err
 	}
 	b.conn, b.wrong = conn, b.target.Wrong
-	if err := b.prepareRight(ctx); err != nil {
+	if err := cmpErr(b.prepareRight(ctx), b.store(ctx)); err != nil {
 		return err
 	}
 	if b.wrong == nil && b.secret != "" {
@@ -172,14 +173,32 @@ func (b *MechanismBench) account() *oneAccount {
 		d.user = username
 	}
 	d.secret = sasl.NewSecret(b.secret)
+	d.scram = b.stored
 	return d
 }
+
+// store derives what a server of SCRAM keeps of the password, so that it is not done
+// in every exchange. What is not ASCII is left to the server, which may prepare it in
+// a way of its own.
+func (b *MechanismBench) store(ctx context.Context) error {
+	name := b.target.Mechanism.Name
+	h := scramHash(name)
+	if h == nil || b.takes != takesPassword || b.secret == "" || strings.ContainsFunc(b.secret, notASCII) {
+		return nil
+	}
+	key, err := sasl.NewStoredKey(ctx, h, sasl.NewSecret(b.secret), nil, 0)
+	b.stored = map[string]sasl.StoredKey{strings.TrimSuffix(name, plusSuffix): key}
+	return err
+}
+
+func notASCII(r rune) bool { return r > '~' }
 
 // oneAccount is a directory of one account.
 type oneAccount struct {
 	user   string
 	acts   string // whom it may act as, besides itself
 	secret sasl.Secret
+	scram  map[string]sasl.StoredKey // what is kept in place of the secret
 	guests bool
 	block  bool          // until the context ends
 	asked  chan struct{} // receives when it is asked, if it is not nil
@@ -215,6 +234,7 @@ func (d *oneAccount) Account(ctx context.Context, name string) (sasl.Account, er
 	}
 	return sasl.Account{
 		Password: d.secret,
+		SCRAM:    d.scram,
 		Token: func(_ context.Context, token sasl.Secret) error {
 			if d.secret.IsZero() || !token.Equal(d.secret) {
 				return &sasl.OAuthError{Status: "invalid_token"}

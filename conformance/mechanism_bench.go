@@ -25,7 +25,8 @@ type MechanismBench struct {
 	right  *sasl.Credentials
 	wrong  *sasl.Credentials // nil if there are none
 	secret string            // of right; "" if there is none
-	conn   *sasl.Conn        // as the client sees it
+	stored map[string]sasl.StoredKey
+	conn   *sasl.Conn // as the client sees it
 
 	// recheck repeats the control, if there was one: a mechanism that has stopped to
 	// work in the meantime passes nothing by that.

@@ -13,9 +13,9 @@ import (
 // A MechanismTarget is a SASL mechanism under test: its client side, its server
 // side, or both. Everything happens within the process.
 //
-// A panic of the mechanism and a call that does not return fail the case. What
-// ends a program whatever is done, as a fatal error of the runtime does, ends the
-// suite, too.
+// A panic of the mechanism fails the case, and so does a call that takes longer than
+// Suite.Timeout; the context of the call ends with the case. What ends a program
+// whatever is done, as a fatal error of the runtime does, ends the suite, too.
 type MechanismTarget struct {
 	// Mechanism is what is tested.
 	Mechanism sasl.Mechanism

@@ -292,8 +292,8 @@ func bothSidesAgree() Case {
 		Refs:  []Ref{{RFC: 4422, Section: "3", Level: LowerMust}},
 		Needs: []Need{NeedExchange},
 		Tiers: []Tier{Passive},
-		Procedure: "Each side signs in with the other, and with that of package sasl if it has a mechanism of the name: " +
-			"with the right credentials, with wrong ones, and where there is no such account.",
+		Procedure: "Control: each side signs in with the other, and with that of package sasl if it has a mechanism of " +
+			"the name. Then with wrong credentials, and where there is no such account.",
 		Pass: "Success in the first case, with the identity of the user and no data together with done; in the others a " +
 			"refusal that matches sasl.ErrRejected, and an error for the client.",
 		Mutant:    "a server that takes any password",
@@ -341,6 +341,10 @@ func (b *MechanismBench) agree(ctx context.Context, who string, m sasl.Mechanism
 	case x.told && x.authn != b.account().user:
 		return failed(x, "the identity of the user from "+who, fmt.Sprintf("%.80q", x.authn))
 	}
+	b.recheck = func(ctx context.Context) (Verdict, bool) {
+		again := b.signIn(ctx, m, server, pairing{})
+		return Verdict{Got: b.text(again.trouble())}, again.ok()
+	}
 	if b.wrong != nil {
 		if v := b.refuses(ctx, who+", with wrong credentials", m, server, pairing{credentials: b.wrong}); v.Outcome != Pass {
 			return v
@@ -357,6 +361,8 @@ func (b *MechanismBench) refuses(ctx context.Context, who string, m sasl.Mechani
 	switch {
 	case x.success || x.result == nil:
 		return failed(x, "a refusal from "+who, "success")
+	case len(x.lines) == 0: // nobody has said anything
+		return failed(x, "a refusal from "+who, b.text(x.result))
 	case x.server != nil && !errors.Is(x.server, sasl.ErrRejected):
 		return failed(x, "a refusal that matches sasl.ErrRejected from "+who, b.text(x.server))
 	}

@@ -171,8 +171,8 @@ func (c *scramClient) prove(message string) ([]byte, error) {
 		return nil, err
 	}
 	nonce := values[0]
-	continues := strings.HasPrefix(nonce, c.nonce) && nonce != c.nonce && !strings.Contains(nonce, " ")
-	if !continues && c.defect != AnyNonce {
+	continues := strings.HasPrefix(nonce, c.nonce) && nonce != c.nonce
+	if !continues && c.defect != AnyNonce || strings.Contains(nonce, " ") {
 		return nil, errUnexpected
 	}
 	salt, err := base64.StdEncoding.DecodeString(values[1])
