@@ -28,6 +28,8 @@ type MechanismBench struct {
 	stored map[string]sasl.StoredKey
 	conn   *sasl.Conn // as the client sees it
 
+	derived map[string][]byte // by password: see salted
+
 	// recheck repeats the control, if there was one: a mechanism that has stopped to
 	// work in the meantime passes nothing by that.
 	recheck func(context.Context) (Verdict, bool)

@@ -204,7 +204,8 @@ func TestMechanismKillMatrix(t *testing.T) {
 			})
 		}
 	})
-	if t.Failed() {
+	left := slices.ContainsFunc(rows, func(row []string) bool { return len(row) == 1 })
+	if t.Failed() || left { // by -run
 		return
 	}
 	golden(t, "matrix-mechanisms.txt", mechanismMatrix(cases, rows))

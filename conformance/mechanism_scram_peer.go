@@ -105,7 +105,7 @@ func (t *scramTalk) check(final string, data []byte) (signature string, err erro
 	if want := "c=" + binding + ",r=" + t.nonce + "server"; withoutProof != want && !strings.HasPrefix(withoutProof, want+",") {
 		return "", fmt.Errorf("conformance: client-final-message does not begin with the GS2 header as it was sent, in base64, and the nonce of both")
 	}
-	salted, err := pbkdf2.Key(t.h, t.password, scramSalt, scramIterationsUsed, t.h().Size())
+	salted, err := t.b.salted(t.h, t.password)
 	if err != nil {
 		return "", err
 	}
@@ -122,6 +122,19 @@ func (t *scramTalk) check(final string, data []byte) (signature string, err erro
 		return "", fmt.Errorf("conformance: the proof of the client is wrong")
 	}
 	return base64.StdEncoding.EncodeToString(t.mac(t.mac(salted, "Server Key"), message)), nil
+}
+
+// salted returns the salted password, which is derived once.
+func (b *MechanismBench) salted(h func() hash.Hash, password string) ([]byte, error) {
+	if key, ok := b.derived[password]; ok {
+		return key, nil
+	}
+	key, err := pbkdf2.Key(h, password, scramSalt, scramIterationsUsed, h().Size())
+	if b.derived == nil {
+		b.derived = make(map[string][]byte)
+	}
+	b.derived[password] = key
+	return key, err
 }
 
 func (t *scramTalk) mac(key []byte, text string) []byte {

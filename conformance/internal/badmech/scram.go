@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/seed-55a66e92/postern/sasl"
@@ -31,13 +32,13 @@ var prepared = strings.NewReplacer("\u00ad", "", "\u2168", "IX", "\u00aa", "a")
 
 func newScram(m sasl.Mechanism, o Options) sasl.Mechanism {
 	plus := m.Traits.Has(sasl.Binds)
-	counter := new(atomic.Int64)
+	counter, keys := new(atomic.Int64), new(sync.Map)
 	m.NewClient = func(ctx context.Context, conn *sasl.Conn, c *sasl.Credentials) (sasl.Client, error) {
 		password, err := fetch(ctx, c, false)
 		if err != nil {
 			return nil, err
 		}
-		client := &scramClient{ctx: ctx, defect: o.Defect, name: m.Name, password: password}
+		client := &scramClient{ctx: ctx, defect: o.Defect, name: m.Name, password: password, keys: keys}
 		if o.Defect != RawPassword {
 			client.password = sasl.NewSecret(prepared.Replace(password.Reveal()))
 		}
@@ -68,6 +69,7 @@ type scramClient struct {
 	header   string
 	repeated string // the header as it is repeated
 	data     []byte
+	keys     *sync.Map // what was derived before, by password and salt
 	bare     string
 	want     []byte // the signature of the server
 	step     int    // 0: first, 1: final, 2: verified, 3: over
@@ -189,7 +191,7 @@ func (c *scramClient) prove(message string) ([]byte, error) {
 	case iterations > maxIterations:
 		return nil, errUnexpected
 	}
-	salted, err := pbkdf2.Key(sha256.New, c.password.Reveal(), salt, iterations, sha256.Size)
+	salted, err := c.derive(salt, iterations)
 	if err != nil {
 		return nil, err
 	}
@@ -204,6 +206,18 @@ func (c *scramClient) prove(message string) ([]byte, error) {
 	c.want = mac(mac(salted, "Server Key"), text)
 	c.step = 1
 	return []byte(final + ",p=" + base64.StdEncoding.EncodeToString(proof)), nil
+}
+
+func (c *scramClient) derive(salt []byte, iterations int) ([]byte, error) {
+	key := fmt.Sprintf("%q %x %d", c.password.Reveal(), salt, iterations)
+	if salted, ok := c.keys.Load(key); ok {
+		return salted.([]byte), nil
+	}
+	salted, err := pbkdf2.Key(sha256.New, c.password.Reveal(), salt, iterations, sha256.Size)
+	if err == nil {
+		c.keys.Store(key, salted)
+	}
+	return salted, err
 }
 
 func mac(key []byte, text string) []byte {
