@@ -102,13 +102,14 @@ func newLogin(c Client, user string, o LoginOptions) (*login, error) {
 		return nil, err
 	}
 	authURL, err := endpoint("AuthURL", o.AuthURL, google.Endpoint.AuthURL)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case c.ID == "":
+	}
+	if err := o.checkCache(); err != nil {
+		return nil, err
+	}
+	if c.ID == "" {
 		return nil, misconfigured("the OAuth client has no id")
-	case o.Cache.Store != nil && o.Cache.Key == "":
-		return nil, misconfigured("Options.Cache.Store needs a Key, under which the grant is saved")
 	}
 	config := oauthConfig(c, tokenURL)
 	config.Endpoint.AuthURL = authURL

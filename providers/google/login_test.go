@@ -278,7 +278,7 @@ func TestLoginConstruction(t *testing.T) {
 	}{
 		{"no client", google.Client{}, google.LoginOptions{}, "google: the OAuth client has no id"},
 		{"page in clear", testClient(), google.LoginOptions{Options: google.Options{AuthURL: "http://accounts.google.com/"}}, "google: Options.AuthURL must be https: secrets are sent there"},
-		{"no key", testClient(), google.LoginOptions{Options: google.Options{Cache: providers.CacheOptions{Store: new(providers.MemoryStore)}}}, "google: Options.Cache.Store needs a Key, under which the grant is saved"},
+		{"no key", testClient(), google.LoginOptions{Options: google.Options{Cache: providers.CacheOptions{Store: new(providers.MemoryStore)}}}, "google: Options.Cache.Store needs a Key, the name of the record in it"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -78,6 +78,14 @@ func (o *Options) tokenURL() (string, error) {
 	return endpoint("TokenURL", o.TokenURL, google.Endpoint.TokenURL)
 }
 
+// checkCache returns what is wrong with where records are to be kept.
+func (o *Options) checkCache() error {
+	if o.Cache.Store != nil && o.Cache.Key == "" {
+		return misconfigured("Options.Cache.Store needs a Key, the name of the record in it")
+	}
+	return nil
+}
+
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
