@@ -83,10 +83,14 @@ func runHello(ctx context.Context, b *ServerBench) Verdict {
 		return v
 	}
 	again := w.tls == nil && w.Offers("STARTTLS")
-	if v := w.Finish(); v.Outcome != Pass || !again {
+	v = w.Finish()
+	if !again || v.Outcome != Pass && v.Outcome != Warn {
 		return v
 	}
-	return b.helloUnderTLS(ctx)
+	if under := b.helloUnderTLS(ctx); under.Outcome != Pass {
+		return under
+	}
+	return v
 }
 
 // helloUnderTLS judges what EHLO lists under TLS, if there is TLS: S-TLS-01 is about

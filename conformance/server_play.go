@@ -104,11 +104,15 @@ func (w *Wire) unanswered(want string, r Reply) Verdict {
 	if errors.Is(r.Err, errTelling) {
 		return w.inconclusive(want, r.String())
 	}
-	transcript := w.shown()
+	v := Verdict{Outcome: Inconclusive, Want: want, Got: r.String(), Transcript: w.shown()}
 	w.Close()
-	v := Verdict{Outcome: Inconclusive, Reason: "the server answers nobody", Want: want, Got: r.String(), Transcript: transcript}
-	if w.bench.alive(w) {
+	switch {
+	case w.ctx.Err() != nil:
+		v.Reason = "the time of the case is over"
+	case w.bench.alive(w):
 		v.Outcome, v.Reason = Fail, "the server answers others"
+	default:
+		v.Reason = "the server answers nobody"
 	}
 	return v
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 )
@@ -113,7 +114,7 @@ func (w *Wire) note(line string) {
 // shown returns what a verdict shows of the dialogue.
 func (w *Wire) shown() []string {
 	const lines = 16
-	return w.transcript[max(0, len(w.transcript)-lines):]
+	return slices.Clone(w.transcript[max(0, len(w.transcript)-lines):])
 }
 
 // errHandshake says that a server had something else in mind than TLS.

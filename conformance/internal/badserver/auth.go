@@ -67,6 +67,9 @@ func (x *session) exchange(name string, server sasl.Server, initial string, give
 			x.accept()
 			return
 		}
+		if x.Defect == WrongServerProof && strings.HasPrefix(string(challenge), "v=") {
+			challenge = []byte("v=" + strings.Repeat("A", 43) + "=")
+		}
 		text := "334 " + string(wire.EncodeBase64(nil, challenge)) + "\r\n"
 		if x.Defect == ChallengeNoSpace && len(challenge) == 0 {
 			text = "334\r\n"

@@ -48,10 +48,12 @@ const (
 	Answers502ToRcpt     Defect = "answers-502-to-rcpt" // before the first MAIL
 	RcptForgetsEHLO      Defect = "rcpt-forgets-ehlo"   // before MAIL
 	NoServerProof        Defect = "no-server-proof"     // of SCRAM
+	WrongServerProof     Defect = "wrong-server-proof"  // the same
 	OpenRelay            Defect = "open-relay"
 	RSETKeeps            Defect = "rset-keeps-transaction"
 	NoHandshake          Defect = "no-handshake"
-	KeepsBuffer          Defect = "keeps-buffer" // of octets behind STARTTLS
+	KeepsBuffer          Defect = "keeps-buffer"               // of octets behind STARTTLS
+	RunsAhead            Defect = "runs-what-follows-starttls" // in clear, before the handshake
 	TLSKeeps             Defect = "tls-keeps-transaction"
 	PlainInClear         Defect = "plain-in-clear"
 	XOAUTH2OnLineOnly    Defect = "xoauth2-on-line-only"

@@ -222,6 +222,11 @@ func (x *session) starttls(argument string) {
 	if x.Defect == NoHandshake {
 		return
 	}
+	for x.Defect == RunsAhead && bytes.Contains(x.waiting(), []byte("\r\n")) {
+		line, long, _ := x.command() // it is there
+		x.run(line, long)
+		x.flush()
+	}
 	ahead := bytes.Clone(x.waiting())
 	_, _ = x.in.Discard(len(ahead)) // they are there
 	// What the client says next may be in the connection already.
