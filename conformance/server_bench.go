@@ -8,8 +8,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/seed-55a66e92/postern/internal/wire"
 )
 
 // A ServerBench is where a case tries out a server.
@@ -216,12 +214,6 @@ func (r *serverRun) domain() string {
 		return "[" + ip.String() + "]"
 	}
 	return "[IPv6:" + ip.String() + "]"
-}
-
-// isDomain reports whether s is a domain in ASCII.
-func isDomain(s string) bool {
-	nonASCII, err := wire.CheckMailbox("x@" + s)
-	return err == nil && !nonASCII && s[0] != '['
 }
 
 // mail and rcpt are commands that the server should take.

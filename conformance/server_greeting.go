@@ -123,6 +123,18 @@ func (w *Wire) judgeHello(r Reply) Verdict {
 	return v
 }
 
+// ldhDomain is a Domain of RFC 5321, Section 4.1.2.
+var ldhDomain = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
+
+// isDomain reports whether s is a domain in ASCII.
+func isDomain(s string) bool { return ldhDomain.MatchString(s) }
+
+// isLiteral reports whether s is an address literal.
+func isLiteral(s string) bool {
+	_, err := wire.CheckMailbox("x@" + s)
+	return err == nil && strings.HasPrefix(s, "[")
+}
+
 var (
 	helloFirst = regexp.MustCompile(`^(\S+)(?: [^\r\n]*)?$`)
 	helloLine  = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9-]*)(?: [!-~]+)*$`)
@@ -138,7 +150,7 @@ func helloProblem(r Reply) (string, Outcome) {
 		return fmt.Sprintf("the first line is %q", r.Lines[0]), Fail
 	}
 	problem, outcome := "", Pass
-	if _, err := wire.CheckMailbox("x@" + first[1]); err != nil {
+	if !isDomain(first[1]) && !isLiteral(first[1]) {
 		problem, outcome = fmt.Sprintf("the first line begins with %q, which is no domain", first[1]), Warn
 	}
 	seen := make(map[string]bool)
