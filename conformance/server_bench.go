@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/seed-55a66e92/postern/internal/wire"
 )
 
 // A ServerBench is where a case tries out a server.
@@ -159,7 +161,7 @@ func (w *Wire) Offers(keyword string) bool {
 func (w *Wire) inconclusive(want, got string) Verdict {
 	return Verdict{
 		Outcome: Inconclusive, Reason: "the control failed, in which nothing was wrong",
-		Want: want, Got: got, Transcript: w.shown(),
+		Want: want, Got: got, Transcript: w.Transcript(),
 	}
 }
 
@@ -174,7 +176,7 @@ func (b *ServerBench) From() string {
 	switch {
 	case b.run.From != "":
 		return b.run.From
-	case strings.Contains(b.run.user, "@"):
+	case domainOf(b.run.user) != "":
 		return b.run.user
 	}
 	return "postmaster@" + b.Domain()
@@ -194,11 +196,21 @@ func (b *ServerBench) Domain() string {
 		return b.run.Domain
 	}
 	for _, address := range []string{b.run.Sink, b.run.user} {
-		if i := strings.LastIndexByte(address, '@'); i >= 0 {
-			return address[i+1:]
+		if domain := domainOf(address); domain != "" {
+			return domain
 		}
 	}
 	return b.run.domain()
+}
+
+// domainOf returns the domain of an address in ASCII, "" of what is none.
+func domainOf(address string) string {
+	nonASCII, err := wire.CheckMailbox(address)
+	i := strings.LastIndexByte(address, '@')
+	if err != nil || nonASCII || i < 0 {
+		return ""
+	}
+	return address[i+1:]
 }
 
 // domain is what the server goes by: its name, as dialled or as it says itself, or

@@ -128,7 +128,7 @@ func smuggling() Case {
 		Refs:      []Ref{{RFC: 5321, Section: "4.1.1.4", Level: Security}},
 		Tiers:     []Tier{Delivery, Hostile},
 		DependsOn: sessionCases(),
-		Budget:    Budget{Messages: 13},
+		Budget:    Budget{Messages: 13, Time: 2 * time.Minute},
 		Procedure: "Control: a message. Then, in a session each, messages that hold LF . LF, LF . CRLF, CRLF . LF, CR . CR, CRLF . CR and " +
 			"CRLF NUL . CRLF, and MAIL, RCPT, DATA and another message behind that.",
 		Pass:   "One reply to each message: 2yz or 5yz, and after the latter the server may close the connection.",

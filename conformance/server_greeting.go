@@ -116,7 +116,7 @@ func (b *ServerBench) helloUnderTLS(ctx context.Context) Verdict {
 // judgeHello judges the reply to EHLO. A warning waits.
 func (w *Wire) judgeHello(r Reply) Verdict {
 	problem, outcome := helloProblem(r)
-	v := Verdict{Outcome: outcome, Want: "lines as in RFC 5321, Section 4.1.1.1", Got: problem, Transcript: w.shown(), Usable: true}
+	v := Verdict{Outcome: outcome, Want: "lines as in RFC 5321, Section 4.1.1.1", Got: problem, Transcript: w.Transcript(), Usable: true}
 	if outcome == Warn {
 		w.warn(v)
 	}

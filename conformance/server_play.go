@@ -78,7 +78,7 @@ func (w *Wire) judge(s Step, r Reply) Verdict {
 		v.Reason = "the server has ended the session"
 		return v
 	}
-	return Verdict{Outcome: outcome, Want: want, Got: r.String(), Transcript: w.shown()}
+	return Verdict{Outcome: outcome, Want: want, Got: r.String(), Transcript: w.Transcript()}
 }
 
 // needsSignIn returns the verdict on a server that takes no mail from the suite.
@@ -88,7 +88,7 @@ func (b *ServerBench) needsSignIn(r Reply) Verdict {
 
 // fail returns the verdict that something was broken.
 func (w *Wire) fail(want, got string) Verdict {
-	return Verdict{Outcome: Fail, Want: want, Got: got, Transcript: w.shown()}
+	return Verdict{Outcome: Fail, Want: want, Got: got, Transcript: w.Transcript()}
 }
 
 // warned returns the verdict that a recommendation was not followed.
@@ -104,7 +104,7 @@ func (w *Wire) unanswered(want string, r Reply) Verdict {
 	if errors.Is(r.Err, errTelling) {
 		return w.inconclusive(want, r.String())
 	}
-	v := Verdict{Outcome: Inconclusive, Want: want, Got: r.String(), Transcript: w.shown()}
+	v := Verdict{Outcome: Inconclusive, Want: want, Got: r.String(), Transcript: w.Transcript()}
 	w.Close()
 	switch {
 	case w.ctx.Err() != nil:

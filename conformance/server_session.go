@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 )
 
 func oneReply() Case {
@@ -14,6 +15,7 @@ func oneReply() Case {
 		Refs:      []Ref{{RFC: 5321, Section: "4.2", Level: Must}},
 		Tiers:     []Tier{Envelope},
 		DependsOn: sessionCases(),
+		Budget:    Budget{Time: time.Minute},
 		Procedure: "Each command, right and wrong, at most two wrong ones in a session; QUIT at the end of each, whose 221 no other command has.",
 		Pass:      "As many replies as commands.",
 		Mutant:    "answers HELP twice",
@@ -225,6 +227,7 @@ func batched() Case {
 		Needs:     []Need{NeedExtension("PIPELINING")},
 		Tiers:     []Tier{Envelope},
 		DependsOn: sessionCases(),
+		Budget:    Budget{Time: time.Minute},
 		Procedure: "Control: MAIL, a bad RCPT, a good RCPT and RSET, one by one. Then the same in one write. Then MAIL, a bad RCPT and DATA in one write. Each in a session of its own.",
 		Pass:      "The same codes in the same order; and DATA is refused by 5yz, or by 5yz at the end of data.",
 		Mutant:    "answers the recipients of a group in another order",

@@ -44,9 +44,9 @@ type ServerTarget struct {
 	// Account is who signs in. Zero means that nobody does.
 	Account Account
 
-	// ThrowAway is another account, for failures: its name is used where a login
-	// has to fail, so that Account is not locked. Zero means Account.
-	ThrowAway Account
+	// ThrowAway is the name of another account, which is used where a login has to
+	// fail, so that Account is not locked. Nil means the name of Account.
+	ThrowAway Source
 
 	// From is the reverse path. Zero means the name of Account if it is an address,
 	// else postmaster of Domain.
@@ -173,6 +173,9 @@ func (t ServerTarget) check() error {
 		if _, err := wire.CheckMailbox(address); address != "" && err != nil {
 			return fmt.Errorf("conformance: ServerTarget.%s: %w", name, err)
 		}
+	}
+	if t.Domain != "" && !isDomain(t.Domain) && !isLiteral(t.Domain) {
+		return fmt.Errorf("conformance: ServerTarget.Domain: %q is no domain", t.Domain)
 	}
 	if slices.Contains(t.Tiers, Delivery) && t.Sink == "" {
 		return fmt.Errorf("%w: the tier %s needs ServerTarget.Sink, a mailbox that takes the messages", ErrNoSink, Delivery)

@@ -172,6 +172,7 @@ type directory struct{ *Server }
 // Account implements [sasl.Directory]. Anybody may have a token, so that only the
 // token is refused.
 func (d directory) Account(_ context.Context, username string) (sasl.Account, error) {
+	d.ask(username)
 	account := sasl.Account{Token: func(_ context.Context, token sasl.Secret) error {
 		if username == d.User && token.Equal(sasl.NewSecret(d.Token)) {
 			return nil

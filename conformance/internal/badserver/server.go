@@ -76,6 +76,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	messages [][]byte
+	asked    []string
 }
 
 // New returns a server.
@@ -117,6 +118,19 @@ func (s *Server) Messages() [][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([][]byte(nil), s.messages...)
+}
+
+// Asked returns the names of those who tried to sign in.
+func (s *Server) Asked() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.asked...)
+}
+
+func (s *Server) ask(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, name)
 }
 
 func (s *Server) store(content []byte) {
