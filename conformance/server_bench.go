@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -129,7 +130,7 @@ func (b *ServerBench) Ready(ctx context.Context) (w *Wire, v Verdict, ok bool) {
 
 // Hello says EHLO and notes what the server lists.
 func (w *Wire) Hello() (Verdict, bool) {
-	r := w.Ask("EHLO " + helloName)
+	r := w.Ask(w.bench.ehlo())
 	if r.Code != 250 {
 		return w.inconclusive("250 to EHLO", r.String()), false
 	}
@@ -137,8 +138,12 @@ func (w *Wire) Hello() (Verdict, bool) {
 	return Verdict{}, true
 }
 
-// helloName is the argument of EHLO: a name that nobody has (RFC 6761).
+// helloName is the argument of EHLO unless the target says otherwise: a name that
+// nobody has (RFC 6761).
 const helloName = "conformance.test"
+
+// ehlo is the command by which the suite says who it is.
+func (b *ServerBench) ehlo() string { return "EHLO " + cmp.Or(b.run.LocalName, helloName) }
 
 // StartTLS says STARTTLS, begins TLS and says EHLO.
 func (w *Wire) StartTLS() (Verdict, bool) {

@@ -73,7 +73,7 @@ func runHello(ctx context.Context, b *ServerBench) Verdict {
 	if !ok {
 		return v
 	}
-	r := w.Ask("EHLO " + helloName)
+	r := w.Ask(b.ehlo())
 	if v := w.judge(Step{Send: "EHLO", Accept: "250"}, r); v.Outcome != Pass {
 		return v
 	}
@@ -103,7 +103,7 @@ func (b *ServerBench) helloUnderTLS(ctx context.Context) Verdict {
 	if w.Ask("STARTTLS").Code != 220 || w.handshake() != nil {
 		return pass()
 	}
-	r := w.Ask("EHLO " + helloName)
+	r := w.Ask(b.ehlo())
 	if r.Code != 250 {
 		return pass()
 	}
@@ -192,7 +192,7 @@ func helloResets() Case {
 				return v
 			}
 			v = w.Play(
-				control(b.mail(), "2yz"), control(b.rcpt(), "2yz"), control("EHLO "+helloName, "250"),
+				control(b.mail(), "2yz"), control(b.rcpt(), "2yz"), control(b.ehlo(), "250"),
 				command(b.rcpt(), "503 ~5yz"))
 			if v.Outcome != Pass {
 				return v

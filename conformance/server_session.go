@@ -26,7 +26,7 @@ func oneReply() Case {
 
 func runOneReply(ctx context.Context, b *ServerBench) Verdict {
 	sessions := [][]string{
-		{"NOOP", "NOOP " + b.Nonce(), "RSET", "HELP", "VRFY postmaster", b.mail(), b.rcpt(), "RSET", "EHLO " + helloName, "NOOP"},
+		{"NOOP", "NOOP " + b.Nonce(), "RSET", "HELP", "VRFY postmaster", b.mail(), b.rcpt(), "RSET", b.ehlo(), "NOOP"},
 		{"XYZZY", b.rcpt()},
 		{"MAIL FROM:" + b.From() + ">", "EHLO"},
 	}

@@ -48,6 +48,10 @@ type ServerTarget struct {
 	// fail, so that Account is not locked. Nil means the name of Account.
 	ThrowAway Source
 
+	// LocalName is the argument of EHLO, for servers that look it up. Zero means
+	// "conformance.test".
+	LocalName string
+
 	// From is the reverse path. Zero means the name of Account if it is an address,
 	// else postmaster of Domain.
 	From string
@@ -174,8 +178,10 @@ func (t ServerTarget) check() error {
 			return fmt.Errorf("conformance: ServerTarget.%s: %w", name, err)
 		}
 	}
-	if t.Domain != "" && !isDomain(t.Domain) && !isLiteral(t.Domain) {
-		return fmt.Errorf("conformance: ServerTarget.Domain: %q is no domain", t.Domain)
+	for name, domain := range map[string]string{"Domain": t.Domain, "LocalName": t.LocalName} {
+		if domain != "" && !isDomain(domain) && !isLiteral(domain) {
+			return fmt.Errorf("conformance: ServerTarget.%s: %q is no domain", name, domain)
+		}
 	}
 	if slices.Contains(t.Tiers, Delivery) && t.Sink == "" {
 		return fmt.Errorf("%w: the tier %s needs ServerTarget.Sink, a mailbox that takes the messages", ErrNoSink, Delivery)

@@ -46,7 +46,7 @@ func runStartTLS(ctx context.Context, b *ServerBench) Verdict {
 		v.Usable = true
 		return v
 	}
-	if v := w.Play(command("EHLO "+helloName, "250")); v.Outcome != Pass {
+	if v := w.Play(command(b.ehlo(), "250")); v.Outcome != Pass {
 		return v
 	}
 	return w.Finish()
