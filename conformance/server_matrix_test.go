@@ -30,6 +30,7 @@ func serverMutants() []serverMutant {
 		{badserver.RefusedIsSignedIn, "S-AUT-15"},
 		{badserver.LFEndsCommands, "S-CRL-01"},
 		{badserver.LFEndsData, "S-CRL-03"},
+		{badserver.LFEndsDiscards, "S-CRL-03"},
 		{badserver.CREndsData, "S-CRL-07"},
 		{badserver.KeepsDots, "S-DAT-01"},
 		{badserver.GreetingLF, "S-GRT-01"},

@@ -35,6 +35,7 @@ const (
 	RefusedIsSignedIn    Defect = "refused-is-signed-in" // after 535
 	LFEndsCommands       Defect = "lf-ends-commands"
 	LFEndsData           Defect = "lf-dot-lf-ends-data"
+	LFEndsDiscards       Defect = "lf-dot-lf-ends-data-and-discards" // what came with it
 	CREndsData           Defect = "cr-dot-cr-ends-data"
 	KeepsDots            Defect = "keeps-dots"
 	GreetingLF           Defect = "greeting-ends-in-lf"
