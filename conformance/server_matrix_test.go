@@ -37,6 +37,7 @@ func serverMutants() []serverMutant {
 		{badserver.KeywordUnderscore, "S-HEL-01"},
 		{badserver.EHLOKeeps, "S-HEL-04"},
 		{badserver.SplitsLines, "S-LIN-02"},
+		{badserver.SplitsLongLines, "S-LIN-02"},
 		{badserver.ClosesOnEmptyAnswer, "S-OAB-02"},
 		{badserver.Reorders, "S-PIP-01"},
 		{badserver.IgnoresAuthzid, "S-PLN-01"},
@@ -199,12 +200,16 @@ func TestServerMatrixOverTCP(t *testing.T) {
 		t.Run(string(m.defect), func(t *testing.T) {
 			t.Parallel()
 			s, target := newMutant(t, m.defect)
-			report, err := conformance.Suite{Cases: casesFor("S")}.Run(t.Context(), listening(t, s, target))
+			suite := conformance.Suite{Cases: casesFor("S")}
+			if m.kills != "" {
+				suite.Select = []string{m.kills}
+			}
+			report, err := suite.Run(t.Context(), listening(t, s, target))
 			if err != nil {
 				t.Fatal(err)
 			}
-			for i, result := range report.Results {
-				if problem := wrongServerOutcome(m, casesFor("S")[i], result); problem != "" {
+			for _, result := range report.Results {
+				if problem := wrongServerOutcome(m, byID(result.ID), result); problem != "" {
 					t.Errorf("%s\n%s", problem, result)
 				}
 			}

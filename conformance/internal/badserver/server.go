@@ -42,6 +42,7 @@ const (
 	KeywordUnderscore    Defect = "keyword-with-underscore"
 	EHLOKeeps            Defect = "ehlo-keeps-transaction"
 	SplitsLines          Defect = "splits-long-commands"
+	SplitsLongLines      Defect = "splits-commands-at-16-kib"
 	ClosesOnEmptyAnswer  Defect = "closes-on-empty-answer" // to an OAUTHBEARER error challenge
 	Reorders             Defect = "reorders-recipients"    // of a group
 	IgnoresAuthzid       Defect = "ignores-authzid"

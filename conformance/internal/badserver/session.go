@@ -79,7 +79,7 @@ func (x *session) command() (line string, long bool, err error) {
 		switch {
 		case c == '\n' && (x.Defect == LFEndsCommands || bytes.HasSuffix(octets, []byte("\r\n"))):
 			return strings.TrimRight(string(octets[:min(len(octets), 20_000)]), "\r\n"), len(octets) > maxCommand, nil
-		case x.Defect == SplitsLines && len(octets) == maxCommand:
+		case x.Defect == SplitsLines && len(octets) == maxCommand, x.Defect == SplitsLongLines && len(octets) == 16<<10:
 			return string(octets), false, nil
 		case len(octets) > 1<<20:
 			return "", false, io.ErrShortBuffer
