@@ -59,6 +59,7 @@ func TestRetries(t *testing.T) {
 		{"one retry", 1, []conformance.Outcome{open, open, pass}, open, 2, false},
 		{"no retry", -1, []conformance.Outcome{open, pass}, open, 1, false},
 		{"skip", 0, []conformance.Outcome{conformance.Skip, pass}, conformance.Skip, 0, false},
+		{"skip at the second attempt", 0, []conformance.Outcome{open, conformance.Skip, pass}, open, 1, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

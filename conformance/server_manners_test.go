@@ -79,6 +79,19 @@ func TestServerWithoutAccount(t *testing.T) {
 	}
 }
 
+// Where nobody has said who takes mail, that a guess is wrong is no failure.
+func TestServerWithoutSink(t *testing.T) {
+	_, target := newMutant(t, badserver.None)
+	target.Account, target.Sink, target.Tiers, target.Domain = conformance.Account{}, "", nil, "elsewhere.test"
+	report := runServer(t, conformance.Suite{Cases: casesFor("S")}, target)
+	if got := find(report, "S-SEQ-03"); got.Skipped != conformance.NoSink {
+		t.Errorf("want a skip for want of a sink\n%s", got)
+	}
+	if n := report.Count(conformance.Fail) + report.Count(conformance.Inconclusive); n > 0 {
+		t.Errorf("neither pass nor skip\n%s", report)
+	}
+}
+
 // find returns the result of a case.
 func find(r *conformance.Report, id string) conformance.Result {
 	for _, result := range r.Results {

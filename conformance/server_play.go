@@ -63,8 +63,8 @@ func (w *Wire) judge(s Step, r Reply) Verdict {
 		return s.Check(r)
 	case outcome == Pass:
 		return pass()
-	case s.Control && r.Code == 530 && !w.signedIn:
-		return w.bench.needsSignIn(r)
+	case s.Control && w.bench.unprovided(w, s, r).Outcome == Skip:
+		return w.bench.unprovided(w, s, r)
 	case s.Control && outcome == Warn:
 		return pass() // another case is about that
 	case s.Control && r.Code/100 == 2:
@@ -81,9 +81,17 @@ func (w *Wire) judge(s Step, r Reply) Verdict {
 	return Verdict{Outcome: outcome, Want: want, Got: r.String(), Transcript: w.Transcript()}
 }
 
-// needsSignIn returns the verdict on a server that takes no mail from the suite.
-func (b *ServerBench) needsSignIn(r Reply) Verdict {
-	return skip(NoCredential, "the server wants a sign-in first: "+r.String())
+// unprovided returns the verdict on a server that refuses the mail of a suite that
+// was not told by whom or to whom it may be; its outcome is zero if that is not why.
+func (b *ServerBench) unprovided(w *Wire, s Step, r Reply) Verdict {
+	is := func(command string) bool { return s.Send == command+"\r\n" && r.Code/100 == 5 }
+	switch {
+	case r.Code == 530 && !w.signedIn, is(b.mail()) && b.run.user == "":
+		return skip(NoCredential, "the server may want a sign-in first: "+r.String())
+	case is(b.rcpt()) && b.run.Sink == "":
+		return skip(NoSink, fmt.Sprintf("there is no ServerTarget.Sink, and <%s> is refused: %s", b.Recipient(), r))
+	}
+	return Verdict{}
 }
 
 // fail returns the verdict that something was broken.
