@@ -94,6 +94,18 @@ func (b *ServerBench) unprovided(w *Wire, s Step, r Reply) Verdict {
 	return Verdict{}
 }
 
+// nothingToTest returns the verdict on a server that does not let the question come
+// up, and works otherwise.
+func (w *Wire) nothingToTest(why string, r Reply) Verdict {
+	if v := w.Play(control("NOOP", "250"), control("RSET", "250")); v.Outcome != Pass {
+		return v
+	}
+	if v := w.Finish(); v.Outcome != Pass {
+		return v
+	}
+	return Verdict{Outcome: Info, Reason: why, Got: r.String()}
+}
+
 // fail returns the verdict that something was broken.
 func (w *Wire) fail(want, got string) Verdict {
 	return Verdict{Outcome: Fail, Want: want, Got: got, Transcript: w.Transcript()}
