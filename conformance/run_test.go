@@ -198,7 +198,7 @@ func TestExclude(t *testing.T) {
 	if got := report.Results[0]; got.Outcome != conformance.Skip || got.Skipped != conformance.ByUser {
 		t.Errorf("got %s, want a skip by the user", got)
 	}
-	if report.Core.Standing != conformance.Partial {
+	if report.Core.Standing != conformance.PartialSuccess {
 		t.Errorf("standing %s, want partial", report.Core.Standing)
 	}
 	_, err := conformance.Suite{Cases: cases, Exclude: []string{"X-9"}}.Run(t.Context(), nobody)
@@ -243,7 +243,7 @@ func TestStandings(t *testing.T) {
 		want     conformance.Standing
 	}{
 		{"all pass", []conformance.Outcome{pass, warn}, conformance.Success},
-		{"one skipped", []conformance.Outcome{pass, skip, pass}, conformance.Partial},
+		{"one skipped", []conformance.Outcome{pass, skip, pass}, conformance.PartialSuccess},
 		{"one failed", []conformance.Outcome{skip, fail, skip}, conformance.Failure},
 		{"open", []conformance.Outcome{pass, conformance.Inconclusive}, conformance.Failure},
 	}

@@ -220,7 +220,7 @@ func TestServerAddresses(t *testing.T) {
 // Where there is a throw-away account, no login of the other one fails.
 func TestThrowAway(t *testing.T) {
 	s, target := newMutant(t, badserver.None)
-	target.ThrowAway = conformance.Fixed("throwaway@bad.test")
+	target.ThrowAway.User = conformance.Fixed("throwaway@bad.test")
 	report := runServer(t, conformance.Suite{Select: []string{"S-AUT-15", "S-XOA-02", "S-OAB-02"}}, target)
 	if n := report.Count(conformance.Pass); n != 3 {
 		t.Errorf("%d cases pass, want 3\n%s", n, report)

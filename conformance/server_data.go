@@ -195,7 +195,7 @@ func runSmuggling(ctx context.Context, b *ServerBench) Verdict {
 	return pass()
 }
 
-func dotStuffing() Case {
+func dotUnstuffing() Case {
 	return Case{
 		ID:        "S-DAT-01",
 		Title:     "The dot before a line is taken away, and nothing else",
@@ -209,11 +209,11 @@ func dotStuffing() Case {
 		Pass:      "2yz; and the message is stored with one dot less where a line began with dots.",
 		Mutant:    "keeps the dot",
 		Since:     "v0.1.0",
-		Server:    runDotStuffing,
+		Server:    runDotUnstuffing,
 	}
 }
 
-func runDotStuffing(ctx context.Context, b *ServerBench) Verdict {
+func runDotUnstuffing(ctx context.Context, b *ServerBench) Verdict {
 	w, v, ok := b.Ready(ctx)
 	if !ok {
 		return v

@@ -169,7 +169,7 @@ func (r *serverRun) fetch(ctx context.Context) error {
 		{&r.user, r.Account.User},
 		{&r.password, r.Account.Password},
 		{&r.token, r.tokens()},
-		{&r.throwAway, r.ThrowAway},
+		{&r.throwAway, r.ThrowAway.User},
 	} {
 		if f.from == nil {
 			continue

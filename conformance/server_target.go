@@ -44,9 +44,9 @@ type ServerTarget struct {
 	// Account is who signs in. Zero means that nobody does.
 	Account Account
 
-	// ThrowAway is the name of another account, which is used where a login has to
-	// fail, so that Account is not locked. Nil means the name of Account.
-	ThrowAway Source
+	// ThrowAway is another account, for failures: its name is used where a login
+	// has to fail, so that Account is not locked. Zero means Account.
+	ThrowAway Account
 
 	// LocalName is the argument of EHLO, for servers that look it up. Zero means
 	// "conformance.test".
