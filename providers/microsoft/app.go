@@ -107,8 +107,8 @@ func response(result public.AuthResult, rejected *sasl.Rejection) (providers.Res
 	if token.Subject == "" {
 		token.Subject = claims.User
 	}
-	if granted := append(claims.Scopes, claims.Roles...); len(granted) > 0 {
-		token.Scopes = granted
+	if len(claims.Scopes) == 0 && len(claims.Roles) > 0 { // MSAL only knows that it asked for /.default
+		token.Scopes = claims.Roles
 	}
 	return providers.Response{Token: token, RefreshAt: result.Metadata.RefreshOn}, nil
 }
