@@ -1,6 +1,7 @@
 package microsoft
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -168,26 +169,23 @@ func (s *settings) account(g *grant) public.Account {
 }
 
 // after returns the grant that MSAL's cache holds after a call that was made with g,
-// nil at a sign-in. A refresh token that no answer has replaced stays.
+// nil at a sign-in. There was one refresh token before, so another one is what took
+// its place, whoever the answer says it belongs to: it may say nothing.
 func (s *settings) after(left []byte, g *grant, signedIn public.Account) *grant {
-	next := &grant{home: signedIn.HomeAccountID, user: signedIn.PreferredUsername}
+	next := new(grant)
 	if g != nil {
 		*next = *g
 		next.foreign = nil
-		if signedIn.HomeAccountID != "" {
-			next.home = signedIn.HomeAccountID
-		}
-		if signedIn.PreferredUsername != "" {
-			next.user = signedIn.PreferredUsername
-		}
 	}
+	next.home = cmp.Or(signedIn.HomeAccountID, next.home)
+	next.user = cmp.Or(signedIn.PreferredUsername, next.user)
 	var d document
 	if json.Unmarshal(left, &d) != nil {
 		return next
 	}
 	for _, r := range d.Refresh {
-		if r.Home == next.home && s.isOurs(r) {
-			next.refresh, next.family = sasl.NewSecret(r.Secret), r.Family
+		if secret := sasl.NewSecret(r.Secret); s.isOurs(r) && (g == nil || !secret.Equal(g.refresh)) {
+			next.refresh, next.family = secret, r.Family
 		}
 	}
 	return next
