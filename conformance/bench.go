@@ -4,11 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/seed-55a66e92/postern/mock"
 )
@@ -57,20 +54,7 @@ const maxText = 2000
 
 // printable returns a text on one line, without secrets and control characters.
 func (b *ClientBench) printable(text string) string {
-	text = b.secrets.redact(text)
-	if len(text) > maxText {
-		text = text[:maxText] + "..."
-	}
-	var out strings.Builder
-	for _, r := range text {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			quoted := strconv.QuoteRuneToASCII(r)
-			out.WriteString(quoted[1 : len(quoted)-1])
-			continue
-		}
-		out.WriteRune(r)
-	}
-	return out.String()
+	return printable(b.secrets.redact(text))
 }
 
 // Secret returns a new secret of that many octets, at least 16, all of them
@@ -121,8 +105,7 @@ func (b *ClientBench) lacking(err error) Verdict {
 	for _, n := range b.of.Needs {
 		needs = append(needs, string(n))
 	}
-	return Verdict{Outcome: Skip, Reason: fmt.Sprintf(
-		"no-capability: the client cannot do what the case needs: %s (%v)", strings.Join(needs, ", "), err)}
+	return skip(NoCapability, fmt.Sprintf("the client cannot do what the case needs: %s (%v)", strings.Join(needs, ", "), err))
 }
 
 // SignIn is Control with a credential that the client can use: a password if it

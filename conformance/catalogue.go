@@ -3,7 +3,7 @@ package conformance
 // Catalogue returns all cases of this package, in the order of ids. The slice is
 // the caller's.
 func Catalogue() []Case {
-	return []Case{
+	cases := []Case{
 		longToken(),
 		hiddenSecrets(),
 		mixedReply(),
@@ -11,6 +11,9 @@ func Catalogue() []Case {
 		badCertificate(),
 		errorChallenge(),
 	}
+	cases = append(cases, mechanismCases()...)
+	cases = append(cases, generatorCases()...)
+	return append(cases, serverCases()...)
 }
 
 // Rules that are not in an RFC.

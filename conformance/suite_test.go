@@ -26,7 +26,10 @@ func answering(id string, v conformance.Verdict) conformance.Case {
 var nobody = conformance.ClientTarget{Driver: silent(conformance.Answer{})}
 
 func TestSelected(t *testing.T) {
-	all := []string{"C-AUT-03", "C-AUT-18", "C-REP-06", "C-TLS-01", "C-TLS-09", "C-XOA-01"}
+	var all []string
+	for _, c := range conformance.Catalogue() {
+		all = append(all, c.ID)
+	}
 	passing := conformance.Verdict{Outcome: conformance.Pass}
 	tests := []struct {
 		name    string
@@ -37,8 +40,8 @@ func TestSelected(t *testing.T) {
 		{"zero is all", conformance.Suite{}, all, ""},
 		{"one", conformance.Suite{Select: []string{"C-TLS-09"}}, []string{"C-TLS-09"}, ""},
 		{"area", conformance.Suite{Select: []string{"C-TLS-*"}}, []string{"C-TLS-01", "C-TLS-09"}, ""},
-		{"overlap", conformance.Suite{Select: []string{"*-0[19]", "C-TLS-*"}}, []string{"C-TLS-01", "C-TLS-09", "C-XOA-01"}, ""},
-		{"nothing", conformance.Suite{Select: []string{"S-*"}}, nil, `no case matches "S-*"`},
+		{"overlap", conformance.Suite{Select: []string{"C-*-0[19]", "C-TLS-*"}}, []string{"C-TLS-01", "C-TLS-09", "C-XOA-01"}, ""},
+		{"nothing", conformance.Suite{Select: []string{"Z-*"}}, nil, `no case matches "Z-*"`},
 		{"one of two is nothing", conformance.Suite{Select: []string{"C-TLS-*", "C-TLS-1"}}, nil, `no case matches "C-TLS-1"`},
 		{"beginning of an id", conformance.Suite{Select: []string{"C-TLS"}}, nil, `no case matches "C-TLS" (patterns match whole ids: write "C-TLS-*")`},
 		{"bad pattern", conformance.Suite{Select: []string{"C-["}}, nil, `pattern "C-["`},

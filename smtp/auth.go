@@ -186,10 +186,6 @@ func challenge(r Reply) sasl.Reply {
 // verdict makes an error of a refusal that tells package sasl what it means.
 func (t *authTransport) verdict(r Reply) error {
 	kinds := []error{sasl.ReplyKind(r.Code)}
-	if r.Code == 534 && t.c.conn.veil != nil && t.c.cfg.Auth.Credentials.Password != nil {
-		// It has seen the password: the next mechanism would only show it again.
-		kinds = append(kinds, sasl.ErrNotPermitted)
-	}
 	if (r.Code == 534 || r.Code == 535) && t.c.cfg.Profile.TokenBlameless(r.Enhanced.String()) {
 		kinds = append(kinds, sasl.ErrNotPermitted) // nor would another mechanism help
 	}
