@@ -177,7 +177,7 @@ func (s *settings) after(left []byte, g *grant, signedIn public.Account) *grant 
 		*next = *g
 		next.foreign = nil
 	}
-	next.home = cmp.Or(signedIn.HomeAccountID, next.home)
+	next.home = cmp.Or(signedIn.HomeAccountID, next.home, unknownHome)
 	next.user = cmp.Or(signedIn.PreferredUsername, next.user)
 	var d document
 	if json.Unmarshal(left, &d) != nil {

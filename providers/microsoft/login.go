@@ -41,7 +41,7 @@ type LoginOptions struct {
 
 // A Grant is what a user has consented to.
 type Grant struct {
-	User  string      // the account that signed in
+	User  string      // the account that signed in; empty if the login server does not say
 	Value sasl.Secret // for Options.Cache.Grant, if there is no Store
 	Token sasl.Token  // the first access token
 }
@@ -209,7 +209,7 @@ func (l *login) keep(ctx context.Context, result public.AuthResult, call *call) 
 	g := l.after(call.after(), nil, result.Account)
 	e := &providers.Error{Kind: providers.Misconfigured, Provider: provider}
 	switch {
-	case g.user == "":
+	case g.user == "" && l.user != "":
 		e.Description = "the login server does not say which account signed in"
 		e.Hint = "see whether Options.Authority is Microsoft's"
 		return Grant{}, e
