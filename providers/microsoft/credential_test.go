@@ -174,11 +174,13 @@ func TestMachines(t *testing.T) {
 	}{
 		"virtual machine": {nil, microsoft.Identity{}, "GET http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Foutlook.office365.com", "Metadata: true"},
 		"by resource": {
-			nil, microsoft.Identity{ResourceID: "/subscriptions/x"},
+			nil,
+			microsoft.Identity{ResourceID: "/subscriptions/x"},
 			"GET http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&msi_res_id=%2Fsubscriptions%2Fx&resource=https%3A%2F%2Foutlook.office365.com", "Metadata: true",
 		},
 		"App Service": {
-			map[string]string{"IDENTITY_ENDPOINT": "http://127.0.0.1/msi", "IDENTITY_HEADER": "h"}, microsoft.Identity{ClientID: "c"},
+			map[string]string{"IDENTITY_ENDPOINT": "http://127.0.0.1/msi", "IDENTITY_HEADER": "h"},
+			microsoft.Identity{ClientID: "c"},
 			"GET http://127.0.0.1/msi?api-version=2019-08-01&client_id=c&resource=https%3A%2F%2Foutlook.office365.com", "X-Identity-Header: h",
 		},
 		"Cloud Shell":      {map[string]string{"MSI_ENDPOINT": "http://127.0.0.1/shell"}, microsoft.Identity{}, "POST http://127.0.0.1/shell", "Metadata: true"},

@@ -75,20 +75,28 @@ func TestTokenWithError(t *testing.T) {
 // A token that MSAL finds in the cache of another program does not come back when a
 // server has refused it.
 func TestForeignTokenRefused(t *testing.T) {
-	a := startEntra(t, mock.AuthorityOptions{}, "")
-	o := usual(a)
-	o.Cache.Grant = foreign(clientID, worldwide, time.Now().Add(time.Hour), map[string]sasl.Secret{mailbox: a.Grant(mailbox)})
-	tokens, err := microsoft.Account(o, mailbox)
-	if err != nil {
-		t.Fatal(err)
-	}
-	token := want(t, tokens, sasl.TokenRequest{}, "cached-token-of-"+mailbox)
-	if len(a.Requests()) != 0 {
-		t.Errorf("requests %+v", a.Requests())
-	}
-	token, err = tokens.Token(t.Context(), sasl.TokenRequest{Rejected: sasl.NewRejection(sasl.ErrRejected, token)})
-	if err != nil || a.CheckToken(t.Context(), mock.TokenCheck{Mechanism: "XOAUTH2", User: mailbox, Token: token.Value}) != nil {
-		t.Errorf("the next one: %v", err)
+	for _, secret := range []string{"", clientSecret} {
+		a := startEntra(t, mock.AuthorityOptions{}, secret)
+		o := usual(a)
+		o.Cache.Grant = foreign(clientID, worldwide, time.Now().Add(time.Hour), map[string]sasl.Secret{mailbox: a.Grant(mailbox)})
+		if secret != "" {
+			o.Credential = microsoft.Secret(sasl.NewSecret(secret))
+		}
+		tokens, err := microsoft.Account(o, mailbox)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cached := want(t, tokens, sasl.TokenRequest{}, "cached-token-of-"+mailbox)
+		if len(a.Requests()) != 0 {
+			t.Errorf("requests %+v", a.Requests())
+		}
+		if tokens, err = microsoft.Account(o, mailbox); err != nil { // the program is started again
+			t.Fatal(err)
+		}
+		token, err := tokens.Token(t.Context(), sasl.TokenRequest{Rejected: sasl.NewRejection(sasl.ErrRejected, cached)})
+		if err != nil || a.CheckToken(t.Context(), mock.TokenCheck{Mechanism: "XOAUTH2", User: mailbox, Token: token.Value}) != nil {
+			t.Errorf("the next one: %v", err)
+		}
 	}
 }
 

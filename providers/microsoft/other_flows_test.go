@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/seed-55a66e92/postern/mock"
@@ -16,37 +17,42 @@ import (
 
 // A secret that changes is used from the next request on.
 func TestSecretFunc(t *testing.T) {
-	a := startEntra(t, mock.AuthorityOptions{TTL: time.Nanosecond}, clientSecret)
-	secret, asked := sasl.NewSecret(clientSecret+"old"), 0
-	o := usual(a)
-	o.Credential = microsoft.SecretFunc(func(context.Context) (sasl.Secret, error) { asked++; return secret, nil })
-	one := func() error {
+	synctest.Test(t, func(t *testing.T) {
+		a := startEntra(t, mock.AuthorityOptions{Network: mock.InMemory}, clientSecret)
+		secret, gone, asked := sasl.NewSecret(clientSecret+"old"), error(nil), 0
+		o := usual(a)
+		o.Credential = microsoft.SecretFunc(func(context.Context) (sasl.Secret, error) { asked++; return secret, gone })
 		app, err := microsoft.NewApp(o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = app.Token(t.Context(), sasl.TokenRequest{})
-		return err
-	}
-	if err := one(); !strings.Contains(fmt.Sprint(err), "AADSTS7000215") {
-		t.Errorf("with the old secret: %v", err)
-	}
-	secret = sasl.NewSecret(clientSecret)
-	if err := one(); err != nil {
-		t.Errorf("with the new one: %v", err)
-	}
-	secret = sasl.NewSecret(clientID)
-	if err := one(); providers.KindOf(err) != providers.Misconfigured || !strings.Contains(fmt.Sprint(err), "is a UUID") {
-		t.Errorf("with the id of a secret: %v", err)
-	}
-	if asked != 3 {
-		t.Errorf("asked %d times", asked)
-	}
-	gone := errors.New("the vault is closed")
-	o.Credential = microsoft.SecretFunc(func(context.Context) (sasl.Secret, error) { return sasl.Secret{}, gone })
-	if err := one(); !errors.Is(err, gone) || providers.KindOf(err) != providers.Transient {
-		t.Errorf("without a secret: %v", err)
-	}
+		next := func() error {
+			time.Sleep(2 * time.Hour)
+			_, err := app.Token(t.Context(), sasl.TokenRequest{})
+			return err
+		}
+		if err := next(); !strings.Contains(fmt.Sprint(err), "AADSTS7000215") {
+			t.Errorf("with the old secret: %v", err)
+		}
+		secret = sasl.NewSecret(clientSecret)
+		if err := next(); err != nil {
+			t.Errorf("with the new one: %v", err)
+		}
+		if err := next(); err != nil || len(a.Requests()) != 5 { // two of them for the addresses
+			t.Errorf("with the same one: %v after %d requests", err, len(a.Requests()))
+		}
+		secret = sasl.NewSecret(clientID)
+		if err := next(); providers.KindOf(err) != providers.Misconfigured || !strings.Contains(fmt.Sprint(err), "is a UUID") {
+			t.Errorf("with the id of a secret: %v", err)
+		}
+		gone = errors.New("the vault is closed")
+		if err := next(); !errors.Is(err, gone) || providers.KindOf(err) != providers.Transient {
+			t.Errorf("without a secret: %v", err)
+		}
+		if asked != 5 {
+			t.Errorf("asked %d times", asked)
+		}
+	})
 }
 
 func behalf(t *testing.T, a *mock.Authority, caller func(context.Context) (sasl.Secret, error)) *providers.Cache {
