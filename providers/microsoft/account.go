@@ -66,7 +66,7 @@ func RefreshToken(o Options, user string, refreshToken sasl.Secret) (*providers.
 // A userClient is one of MSAL's two kinds of client, as far as users are concerned.
 type userClient interface {
 	// page returns the address where a user signs in.
-	page(ctx context.Context, redirect, user, claims string) (string, error)
+	page(ctx context.Context, redirect, user string) (string, error)
 	// redeem gets a token for an authorization code.
 	redeem(ctx context.Context, code, redirect, verifier string) (public.AuthResult, error)
 	// renew gets a token for the refresh token of an account.
@@ -88,12 +88,12 @@ type publicUsers struct {
 	client public.Client
 }
 
-func (p *publicUsers) page(ctx context.Context, redirect, user, claims string) (string, error) {
-	return p.client.AuthCodeURL(ctx, p.ClientID, redirect, append(reserved(), p.scopes...), public.WithLoginHint(user), public.WithClaims(claims))
+func (p *publicUsers) page(ctx context.Context, redirect, user string) (string, error) {
+	return p.client.AuthCodeURL(ctx, p.ClientID, redirect, append(reserved(), p.scopes...), public.WithLoginHint(user), public.WithClaims(p.Claims))
 }
 
 func (p *publicUsers) redeem(ctx context.Context, code, redirect, verifier string) (public.AuthResult, error) {
-	return p.client.AcquireTokenByAuthCode(ctx, code, redirect, p.scopes, public.WithChallenge(verifier))
+	return p.client.AcquireTokenByAuthCode(ctx, code, redirect, p.scopes, public.WithChallenge(verifier), public.WithClaims(p.Claims))
 }
 
 func (p *publicUsers) renew(ctx context.Context, account public.Account, claims string) (public.AuthResult, error) {
@@ -103,12 +103,12 @@ func (p *publicUsers) renew(ctx context.Context, account public.Account, claims 
 // confidentialUsers are the users of a program with a credential.
 type confidentialUsers struct{ renewed }
 
-func (c *confidentialUsers) page(ctx context.Context, redirect, user, claims string) (string, error) {
+func (c *confidentialUsers) page(ctx context.Context, redirect, user string) (string, error) {
 	client, err := c.get(ctx)
 	if err != nil {
 		return "", err
 	}
-	return client.AuthCodeURL(ctx, c.ClientID, redirect, append(reserved(), c.scopes...), confidential.WithLoginHint(user), confidential.WithClaims(claims))
+	return client.AuthCodeURL(ctx, c.ClientID, redirect, append(reserved(), c.scopes...), confidential.WithLoginHint(user), confidential.WithClaims(c.Claims))
 }
 
 func (c *confidentialUsers) redeem(ctx context.Context, code, redirect, verifier string) (public.AuthResult, error) {
@@ -116,7 +116,7 @@ func (c *confidentialUsers) redeem(ctx context.Context, code, redirect, verifier
 	if err != nil {
 		return public.AuthResult{}, err
 	}
-	return client.AcquireTokenByAuthCode(ctx, code, redirect, c.scopes, confidential.WithChallenge(verifier))
+	return client.AcquireTokenByAuthCode(ctx, code, redirect, c.scopes, confidential.WithChallenge(verifier), confidential.WithClaims(c.Claims))
 }
 
 // renew leaves the claims out: MSAL takes none here, and needs none to ask Entra.

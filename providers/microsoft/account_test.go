@@ -42,7 +42,7 @@ func TestForeignCache(t *testing.T) {
 			"another cloud", foreign(clientID, "login.partner.microsoftonline.cn", past, both), mailbox,
 			"microsoft: the sign-in was made with another client id or in another cloud than those of Options; compare Options.ClientID, Options.Cloud and Options.Cache.Key, or sign in again",
 		},
-		{"damaged", sasl.NewSecret(`{"RefreshToken":`), mailbox, "microsoft: what was kept of the sign-in is damaged; delete the record and sign in again"},
+		{"damaged", sasl.NewSecret(`{"RefreshToken":`), mailbox, "microsoft: what was kept of the sign-in is damaged; sign in again"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

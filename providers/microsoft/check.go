@@ -111,14 +111,18 @@ func (s *settings) checkProver() error {
 // storeTimeout bounds the look at the Store.
 const storeTimeout = 5 * time.Second
 
+func (s *settings) checkKey() error {
+	if s.Cache.Store != nil && s.Cache.Key == "" {
+		return misconfigured("Options.Cache.Store needs a Key, under which the record is kept")
+	}
+	return nil
+}
+
 // checkStore looks at the record before it is needed: whether it can be read, and
 // whose it is. No record is no fault, for somebody may sign in later.
 func (s *settings) checkStore(user string) error {
-	if s.Cache.Store == nil {
-		return nil
-	}
-	if s.Cache.Key == "" {
-		return misconfigured("Options.Cache.Store needs a Key, under which the record is kept")
+	if err := s.checkKey(); err != nil || s.Cache.Store == nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()

@@ -67,7 +67,7 @@ func (d *device) begin(ctx context.Context, users *publicUsers) error {
 	defer cancel()
 	bound, call := begin(bound, sasl.Secret{})
 	var err error
-	d.code, err = users.client.AcquireTokenByDeviceCode(bound, d.scopes)
+	d.code, err = users.client.AcquireTokenByDeviceCode(bound, d.scopes, public.WithClaims(d.Claims))
 	switch {
 	case ctx.Err() != nil:
 		return unfinished(ctx)

@@ -111,8 +111,8 @@ type challenge struct{ claims string }
 func (*challenge) Error() string { return "it asks for more claims" }
 
 // Challenge returns the claims that Entra asks for along with its refusal, as JSON,
-// empty if it asks for none: for [LoginOptions], whose sign-in then meets what a
-// policy demands, such as a second factor. A web service that acts on behalf of
+// empty if it asks for none: for Options.Claims at the next sign-in, which then meets
+// what a policy demands, such as a second factor. A web service that acts on behalf of
 // its caller hands them back to the caller, whose sign-in it is.
 func Challenge(err error) string {
 	var c *challenge

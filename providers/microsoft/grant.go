@@ -91,7 +91,7 @@ func (s *settings) readGrant(kept sasl.Secret, user string) (*grant, error) {
 func damaged() error {
 	return &providers.Error{
 		Kind: providers.Misconfigured, Provider: provider, Description: "what was kept of the sign-in is damaged",
-		Hint: "delete the record and sign in again",
+		Hint: "sign in again",
 	}
 }
 

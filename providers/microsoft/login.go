@@ -33,10 +33,6 @@ type LoginOptions struct {
 	// Listen is the address and port that the browser comes back to, whose host is
 	// localhost. Empty means any free port.
 	Listen string
-
-	// Claims is what Entra asked for when it refused, as [Challenge] returns it.
-	// Empty means nothing.
-	Claims string
 }
 
 // A Grant is what a user has consented to.
@@ -84,7 +80,7 @@ func Login(ctx context.Context, o LoginOptions, user string) (Grant, error) {
 	}
 	defer receiver.Close()
 	a := newAttempt(receiver.Root(), receiver.State())
-	page, err := l.page(ctx, a, o.Claims, url.Values{"response_mode": {"form_post"}}) // keeps the code out of the browser's history
+	page, err := l.page(ctx, a, url.Values{"response_mode": {"form_post"}}) // keeps the code out of the browser's history
 	if err != nil {
 		return Grant{}, err
 	}
@@ -103,8 +99,7 @@ type login struct {
 }
 
 func newLogin(o Options, user string) (*login, error) {
-	o.Cache.Grant = sasl.NewSecret("a new one") // that of the Store may be anybody's: it is replaced
-	s, err := o.forUser(user)
+	s, err := o.forLogin()
 	if err != nil {
 		return nil, err
 	}
@@ -125,11 +120,11 @@ func newAttempt(redirect, state string) attempt {
 }
 
 // page returns where the user signs in. MSAL adds neither state nor PKCE.
-func (l *login) page(ctx context.Context, a attempt, claims string, more url.Values) (string, error) {
+func (l *login) page(ctx context.Context, a attempt, more url.Values) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
 	ctx, call := begin(ctx, sasl.Secret{})
-	address, err := l.client.page(ctx, a.Redirect, l.user, claims)
+	address, err := l.client.page(ctx, a.Redirect, l.user)
 	if err != nil {
 		return "", l.failure(err, call)
 	}

@@ -80,9 +80,11 @@ func TestLoginURL(t *testing.T) {
 	for _, user := range []string{mailbox, ""} {
 		t.Run("user "+user, func(t *testing.T) {
 			a := startEntra(t, mock.AuthorityOptions{}, "")
+			o := usual(a)
+			o.Claims = `{"id_token":{}}`
 			var asked *url.URL
 			_, err := microsoft.Login(t.Context(), microsoft.LoginOptions{
-				Options: usual(a), Claims: `{"id_token":{}}`,
+				Options: o,
 				OpenURL: func(ctx context.Context, page string) (err error) {
 					asked, err = url.Parse(page)
 					return errors.Join(err, a.Browse(ctx, page, mock.Consent{User: mailbox}))
@@ -249,11 +251,14 @@ func (*readOnly) Save(context.Context, string, sasl.Secret, providers.Version) (
 	return "", errReadOnly
 }
 
-// A sign-in takes the place of the one before, whoever's that was.
+// A sign-in takes the place of what was there, be it damaged or somebody else's.
 func TestLoginAgain(t *testing.T) {
 	a := startEntra(t, mock.AuthorityOptions{}, "")
 	o := usual(a)
 	o.Cache.Store, o.Cache.Key = new(providers.MemoryStore), "k"
+	if _, err := o.Cache.Store.Save(t.Context(), "k", sasl.NewSecret("{ damaged"), ""); err != nil {
+		t.Fatal(err)
+	}
 	for _, user := range []string{"other@contoso.com", mailbox} {
 		if _, err := microsoft.Login(t.Context(), microsoft.LoginOptions{Options: o, OpenURL: browse(a, mock.Consent{User: user})}, user); err != nil {
 			t.Fatal(err)

@@ -47,6 +47,11 @@ type Options struct {
 	// https://outlook.office.com/SMTP.Send for a user.
 	Scope string
 
+	// Claims is what Entra asked for when it refused, as [Challenge] returns it, for
+	// the next sign-in of the user. Zero means nothing. It has no effect on what
+	// signs nobody in.
+	Claims string
+
 	// HTTPClient sends the requests. Redirects are never followed, whatever it
 	// says. Nil means a client of its own over http.DefaultTransport; for managed
 	// identities, one that uses no proxy.
@@ -89,8 +94,18 @@ func (s *settings) forItself() {
 	s.app, s.scopes = true, []string{s.Scope}
 }
 
-// forUser does what forApp does for the sign-in of a user.
+// forUser does what forApp does for a user who has signed in.
 func (o Options) forUser(user string) (*settings, error) {
+	s, err := o.forLogin()
+	if err != nil {
+		return nil, err
+	}
+	return s, s.checkStore(user)
+}
+
+// forLogin does so for a user who is about to sign in, and whose record takes the
+// place of any other.
+func (o Options) forLogin() (*settings, error) {
 	s, err := o.resolve()
 	if err != nil {
 		return nil, err
@@ -104,7 +119,7 @@ func (o Options) forUser(user string) (*settings, error) {
 	if !isShared(s.Tenant) {
 		err = checkTenant(s.Tenant, o.Authority != "")
 	}
-	return s, firstOf(err, checkClientID(s.ClientID, o.Authority != ""), s.checkUserScopes(), s.checkStore(user))
+	return s, firstOf(err, checkClientID(s.ClientID, o.Authority != ""), s.checkUserScopes(), s.checkKey())
 }
 
 // resolve fills in what both have in common. A credential may know of fields that

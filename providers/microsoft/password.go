@@ -3,6 +3,8 @@ package microsoft
 import (
 	"context"
 
+	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public"
+
 	"github.com/seed-55a66e92/postern/sasl"
 )
 
@@ -28,7 +30,7 @@ func LoginDeprecatedPassword(ctx context.Context, o Options, user string, passwo
 	defer cancel()
 	bound, call := begin(bound, sasl.Secret{}, password)
 	//nolint:staticcheck // it is as deprecated there as it is here
-	result, err := users.client.AcquireTokenByUsernamePassword(bound, l.scopes, user, password.Reveal())
+	result, err := users.client.AcquireTokenByUsernamePassword(bound, l.scopes, user, password.Reveal(), public.WithClaims(l.Claims))
 	switch {
 	case ctx.Err() != nil:
 		return Grant{}, unfinished(ctx)

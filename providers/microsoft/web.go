@@ -38,7 +38,7 @@ func BeginWebLogin(ctx context.Context, o Options, redirect, user string) (WebLo
 	}
 	a := newAttempt(redirect, rand.Text())
 	a.User = user
-	page, err := l.page(ctx, a, "", nil)
+	page, err := l.page(ctx, a, nil)
 	if err != nil {
 		return WebLogin{}, err
 	}
