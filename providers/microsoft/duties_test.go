@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -153,12 +154,12 @@ func TestAccountsApart(t *testing.T) {
 func TestUnsavedGrant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := startEntra(t, mock.AuthorityOptions{Network: mock.InMemory, RotateRefresh: true}, "")
-		var failed int
+		var failed atomic.Int32
 		o := usual(a)
 		o.Cache.Store, o.Cache.Key = &readOnly{}, "k"
 		o.Cache.Events = func(e providers.Event) {
 			if e.Kind == providers.SaveFailed && errors.Is(e.Err, errReadOnly) {
-				failed++
+				failed.Add(1)
 			}
 		}
 		tokens, err := microsoft.RefreshToken(o, mailbox, a.Grant(mailbox))
@@ -171,8 +172,8 @@ func TestUnsavedGrant(t *testing.T) {
 			}
 			time.Sleep(2 * time.Hour)
 		}
-		if err := tokens.Close(); !errors.Is(err, errReadOnly) || failed == 0 {
-			t.Errorf("Close: %v after %d events", err, failed)
+		if err := tokens.Close(); !errors.Is(err, errReadOnly) || failed.Load() == 0 {
+			t.Errorf("Close: %v after %d events", err, failed.Load())
 		}
 	})
 }

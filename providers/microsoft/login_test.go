@@ -36,6 +36,9 @@ func wantGrant(t *testing.T, a *mock.Authority, o microsoft.Options, grant micro
 	if grant.User != mailbox || grant.Token.Subject != mailbox || !slices.Contains(grant.Token.Scopes, "https://outlook.office.com/SMTP.Send") {
 		t.Errorf("grant %+v", grant)
 	}
+	if strings.Contains(grant.Value.Reveal(), grant.Token.Value.Reveal()) {
+		t.Error("the grant holds the access token")
+	}
 	check := mock.TokenCheck{Mechanism: "XOAUTH2", User: mailbox, Token: grant.Token.Value}
 	if err := a.CheckToken(t.Context(), check); err != nil {
 		t.Errorf("the first token: %v", err)

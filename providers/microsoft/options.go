@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/seed-55a66e92/postern/providers"
+	"github.com/seed-55a66e92/postern/sasl"
 )
 
 const (
@@ -59,7 +60,7 @@ type Options struct {
 
 	// Cache says when tokens are renewed and, with a Store and a Key, where they
 	// are kept. PerUser has no effect: an application has one token for all
-	// mailboxes, a user one for all servers.
+	// mailboxes, a user one for all servers. Grant is a user's, see [Account].
 	Cache providers.CacheOptions
 }
 
@@ -91,6 +92,7 @@ func (o Options) forApp() (*settings, error) {
 // forItself says what an application asks for that signs in as itself.
 func (s *settings) forItself() {
 	s.Scope = cmp.Or(s.Scope, s.Cloud.Profile().AppScopes[0])
+	s.Cache.Grant = sasl.Secret{}
 	s.app, s.scopes = true, []string{s.Scope}
 }
 

@@ -8,9 +8,9 @@ import (
 	"github.com/seed-55a66e92/postern/sasl"
 )
 
-// LoginDeprecatedPassword signs a user in by name and password, without the user. No
-// second factor, no personal account and no federated directory can be satisfied
-// so, and most organizations forbid it. For what it returns and saves see [Login].
+// LoginDeprecatedPassword signs a user in by name and password, without the user.
+// Neither a second factor nor a personal account can be satisfied so, and most
+// organizations forbid it. For what it returns and saves see [Login].
 //
 // Deprecated: Microsoft withdraws this grant (RFC 9700, Section 2.4 forbids it). Use
 // [Login] or [LoginDevice], or have an application sign in as itself, by [NewApp].
