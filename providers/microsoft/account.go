@@ -37,7 +37,7 @@ func Account(o Options, user string) (*providers.Cache, error) {
 		return nil, misconfigured("there is no Options.Cache.Store in which a sign-in may be, and no Options.Cache.Grant")
 	}
 	if !o.Cache.Grant.IsZero() {
-		if _, err := s.readGrant(o.Cache.Grant, user); err != nil {
+		if err := s.checkGrant(o.Cache.Grant, user); err != nil {
 			return nil, err
 		}
 	}

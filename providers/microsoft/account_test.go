@@ -61,7 +61,11 @@ func TestForeignCache(t *testing.T) {
 	}
 	o := usual(a)
 	o.Cache.Grant = sasl.NewSecret("{}")
-	if _, err := microsoft.Account(o, mailbox); providers.KindOf(err) != providers.NeedsUser {
+	tokens, err := microsoft.Account(o, mailbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tokens.Token(t.Context(), sasl.TokenRequest{}); providers.KindOf(err) != providers.NeedsUser {
 		t.Errorf("an empty cache: %v, want NeedsUser", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed-55a66e92/postern/providers"
+	"github.com/seed-55a66e92/postern/sasl"
 )
 
 var (
@@ -140,7 +141,16 @@ func (s *settings) checkStore(user string) error {
 	case s.app || stored.IsZero() || !s.Cache.Grant.IsZero(): // a grant that is configured takes its place
 		return nil
 	}
-	_, err = s.readGrant(stored, user)
+	return s.checkGrant(stored, user)
+}
+
+// checkGrant returns what is wrong with a grant. An empty one may be filled by a
+// sign-in.
+func (s *settings) checkGrant(kept sasl.Secret, user string) error {
+	_, err := s.readGrant(kept, user)
+	if providers.KindOf(err) == providers.NeedsUser {
+		return nil
+	}
 	return err
 }
 

@@ -17,7 +17,10 @@ type exchange struct {
 }
 
 func startExchange() *exchange {
-	authority, err := mock.NewAuthority(mock.AuthorityOptions{Dialect: mock.MicrosoftOAuth, Tenant: tenant, DeviceInterval: time.Second})
+	authority, err := mock.NewAuthority(mock.AuthorityOptions{
+		Dialect: mock.MicrosoftOAuth, Tenant: tenant, DeviceInterval: time.Second,
+		Redirects: []string{"https://app.example.com/signed-in"},
+	})
 	if err != nil {
 		log.Panic(err)
 	}

@@ -52,7 +52,8 @@ func BeginWebLogin(ctx context.Context, o Options, redirect, user string) (WebLo
 // FinishWebLogin ends a sign-in: answer is the query of the request with which the
 // browser came back, and session what was kept for that browser. Drop the session,
 // whatever comes of it: an answer counts once. For what it returns and saves see
-// [Login]; the Key of Options.Cache has to be this user's.
+// [Login]. The Key of Options.Cache has to be this user's; if it is not known before
+// who signs in, leave the Store out and save the grant by [providers.SaveGrant].
 func FinishWebLogin(ctx context.Context, o Options, session sasl.Secret, answer url.Values) (Grant, error) {
 	var a attempt
 	if json.Unmarshal([]byte(session.Reveal()), &a) != nil || a.State == "" || a.Verifier == "" {
