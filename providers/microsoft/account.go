@@ -155,8 +155,11 @@ func (f *accountFetcher) Fetch(ctx context.Context, req providers.Request) (prov
 		return providers.Response{}, f.failure(err, call)
 	}
 	next := f.after(call.after(), g, result.Account)
-	if f.user != "" && next.user != "" && !strings.EqualFold(f.user, next.user) {
-		return providers.Response{}, f.other(providers.Misconfigured, next.user, f.user)
+	if g.user == "" && next.user != "" && f.user != "" {
+		if !isNamed(f.user, result) {
+			return providers.Response{}, f.other(providers.Misconfigured, next.user, f.user)
+		}
+		next.user = f.user
 	}
 	got, err := response(result, req.Rejected)
 	if err != nil {

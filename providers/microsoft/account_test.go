@@ -232,3 +232,49 @@ func TestAccountConstruction(t *testing.T) {
 	_, err = microsoft.OnBehalfOf(o, nil)
 	wantMisconfigured(t, err, "microsoft: the function that returns the caller's token is nil")
 }
+
+// A mailbox may be known by another name than the one that signs in, and that one
+// may change.
+func TestNames(t *testing.T) {
+	named := func(name, address string) mock.AuthorityFault {
+		return mock.AuthorityFault{Path: pathToken, Times: 1, Fields: map[string]any{
+			"id_token": jwt(`{"preferred_username":"` + name + `","email":"` + address + `","oid":"o","tid":"t","sub":"s"}`),
+		}}
+	}
+	t.Run("sign-in", func(t *testing.T) {
+		a := startEntra(t, mock.AuthorityOptions{}, "")
+		if err := a.Inject(named("y.ou@contoso.com", mailbox), named("married@contoso.com", "")); err != nil {
+			t.Fatal(err)
+		}
+		o := usual(a)
+		grant, err := microsoft.Login(t.Context(), microsoft.LoginOptions{Options: o, OpenURL: browse(a, mock.Consent{})}, mailbox)
+		if err != nil || grant.User != mailbox {
+			t.Fatalf("%v, %v", grant, err)
+		}
+		o.Cache.Grant = grant.Value
+		tokens, err := microsoft.Account(o, mailbox)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if token, err := tokens.Token(t.Context(), sasl.TokenRequest{}); err != nil || token.Subject != "married@contoso.com" {
+			t.Errorf("token of %q, %v", token.Subject, err)
+		}
+	})
+	t.Run("refresh token", func(t *testing.T) {
+		a := startEntra(t, mock.AuthorityOptions{}, "")
+		if err := a.Inject(named("y.ou@contoso.com", mailbox)); err != nil {
+			t.Fatal(err)
+		}
+		tokens, err := microsoft.RefreshToken(usual(a), mailbox, a.Grant(mailbox))
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := tokens.Token(t.Context(), sasl.TokenRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tokens.Token(t.Context(), sasl.TokenRequest{Rejected: sasl.NewRejection(sasl.ErrRejected, first)}); err != nil {
+			t.Errorf("the next one: %v", err)
+		}
+	})
+}

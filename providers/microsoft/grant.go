@@ -178,7 +178,7 @@ func (s *settings) after(left []byte, g *grant, signedIn public.Account) *grant 
 		next.foreign = nil
 	}
 	next.home = cmp.Or(signedIn.HomeAccountID, next.home, unknownHome)
-	next.user = cmp.Or(signedIn.PreferredUsername, next.user)
+	next.user = cmp.Or(next.user, signedIn.PreferredUsername) // an account may come to have another name
 	var d document
 	if json.Unmarshal(left, &d) != nil {
 		return next

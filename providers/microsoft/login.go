@@ -1,6 +1,7 @@
 package microsoft
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -208,7 +209,7 @@ func (l *login) keep(ctx context.Context, result public.AuthResult, call *call) 
 		e.Description = "the login server does not say which account signed in"
 		e.Hint = "see whether Options.Authority is Microsoft's"
 		return Grant{}, e
-	case l.user != "" && !isNamed(l.user, g.user, result):
+	case l.user != "" && !isNamed(l.user, result):
 		return Grant{}, l.other(providers.NeedsUser, g.user, l.user)
 	case g.refresh.IsZero():
 		e.Description = "there is no refresh token in the answer"
@@ -219,6 +220,7 @@ func (l *login) keep(ctx context.Context, result public.AuthResult, call *call) 
 	if err != nil {
 		return Grant{}, err
 	}
+	g.user = cmp.Or(l.user, g.user) // by which Account will ask for it
 	got.Grant = l.encode(g)
 	grant := Grant{User: g.user, Value: got.Grant, Token: got.Token}
 	if l.Cache.Store == nil {
@@ -227,9 +229,10 @@ func (l *login) keep(ctx context.Context, result public.AuthResult, call *call) 
 	return grant, providers.SaveGrant(ctx, l.Cache.Store, l.Cache.Key, got)
 }
 
-// isNamed reports whether an account has a name, be it as an address of its own.
-func isNamed(want, user string, result public.AuthResult) bool {
-	for _, name := range []string{user, result.IDToken.UPN, result.IDToken.Email, result.IDToken.PreferredUsername} {
+// isNamed reports whether an account has a name: the one that it signs in with, or
+// that of its mailbox.
+func isNamed(want string, result public.AuthResult) bool {
+	for _, name := range []string{result.Account.PreferredUsername, result.IDToken.UPN, result.IDToken.Email} {
 		if strings.EqualFold(name, want) {
 			return true
 		}
