@@ -92,12 +92,25 @@
 // it. A generator does so when Exchange has refused a token: if the next one would
 // be refused for the same reason, that reason is the error.
 //
+// To send for a shared mailbox, a delegate signs in: see [profile.Microsoft365].
+//
+// # When it stops working
+//
+// A sign-in ends when the user's password changes or an administrator revokes it,
+// when it was not used for 90 days, and as often as a policy of the tenant says. Then
+// the error is of kind NeedsUser, and the user has to sign in again; programs that
+// run go over to the new sign-in by themselves. [providers.CacheOptions].Events tells
+// of it while the last access token is still good.
+//
+// A client secret expires after two years at most, and a certificate when it says so.
+// The error is then of kind Misconfigured.
+//
 // # Clouds
 //
 // GCC High, DoD and China are worlds of their own, with other login servers, scopes
 // and mail servers: set Options.Cloud, and take the profile from [Cloud.Profile].
 // For personal accounts the tenant is "consumers" or "common" and the profile is
-// profile.Outlook; no application signs in there as itself.
+// [profile.Outlook]; no application signs in there as itself.
 //
 // # Errors
 //

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/managedidentity"
 
@@ -66,6 +67,10 @@ func FederatedIdentity(id Identity) Credential {
 	}}
 }
 
+// firstTimeout bounds the first request: where there is no endpoint, some networks
+// answer nothing at all, and where there is one, it is near.
+const firstTimeout = 10 * time.Second
+
 // A machine fetches the tokens of a managed identity.
 type machine struct {
 	client   managedidentity.Client
@@ -123,6 +128,11 @@ func direct(c *http.Client) *http.Client {
 // Fetch asks who issues the tokens. MSAL has a cache of identities' tokens for the
 // whole process, which claims make it pass by; it sends them nowhere.
 func (m *machine) Fetch(ctx context.Context, req providers.Request) (providers.Response, error) {
+	if !m.seen.Load() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, firstTimeout)
+		defer cancel()
+	}
 	ctx, call := begin(ctx, sasl.Secret{})
 	result, err := m.client.AcquireToken(ctx, m.resource, managedidentity.WithClaims("{}"))
 	if err != nil {
@@ -149,6 +159,9 @@ func (m *machine) failure(err error, last *record) error {
 	case last.status >= 300:
 	case errors.As(err, &network) && m.seen.Load():
 		e.Description, e.Err = "the endpoint of the managed identity cannot be reached", network.Err
+	case errors.Is(err, context.DeadlineExceeded):
+		e.Description = "the endpoint of managed identities does not answer"
+		e.Hint = "if this is no machine of Azure, or it has no managed identity, use another Credential"
 	case errors.As(err, &network):
 		e.Kind, e.Description, e.Err = providers.Misconfigured, "there is no endpoint of managed identities", network.Err
 		e.Hint = "this is no machine of Azure, or it has no managed identity: use another Credential"

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/seed-55a66e92/postern/mock"
@@ -231,4 +233,23 @@ func TestFederatedFailure(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, tt.text)
 		}
 	}
+}
+
+// Where there is no endpoint of managed identities, nobody waits for long.
+func TestSilentMachine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := microsoft.Options{HTTPClient: &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})}}
+		app, err := microsoft.ManagedIdentity(o, microsoft.Identity{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		_, err = app.Token(t.Context(), sasl.TokenRequest{})
+		if providers.KindOf(err) != providers.Transient || !strings.Contains(fmt.Sprint(err), "no machine of Azure") || time.Since(began) > 10*time.Second {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+	})
 }
