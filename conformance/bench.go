@@ -4,11 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/seed-55a66e92/postern/mock"
 )
@@ -57,20 +54,7 @@ const maxText = 2000
 
 // printable returns a text on one line, without secrets and control characters.
 func (b *ClientBench) printable(text string) string {
-	text = b.secrets.redact(text)
-	if len(text) > maxText {
-		text = text[:maxText] + "..."
-	}
-	var out strings.Builder
-	for _, r := range text {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			quoted := strconv.QuoteRuneToASCII(r)
-			out.WriteString(quoted[1 : len(quoted)-1])
-			continue
-		}
-		out.WriteRune(r)
-	}
-	return out.String()
+	return printable(b.secrets.redact(text))
 }
 
 // Secret returns a new secret of that many octets, at least 16, all of them
@@ -156,7 +140,7 @@ func (b *ClientBench) lacking(err error) Verdict {
 }
 
 // unable returns the verdict on a client that something keeps from being asked.
-func unable(why string) Verdict { return Verdict{Outcome: Skip, Reason: "no-capability: " + why} }
+func unable(why string) Verdict { return skip(NoCapability, why) }
 
 // SignIn is Control with a credential that the client can use: a password if it
 // can sign in by one, else a token. It returns the scene with the credential.

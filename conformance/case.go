@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"time"
 )
 
 // A Case is one question to an implementation: what is done, what has to come of
@@ -16,16 +17,32 @@ type Case struct {
 	Area  Area
 	Refs  []Ref
 
+	// Profiles are those that the case belongs to. Nil means all that are for its
+	// kind of target.
+	Profiles []Profile
+
 	// Needs is what the target has to be capable of. A target that is not gets
 	// [Skip].
 	Needs []Need
+
+	// DependsOn names the cases without which this one can say nothing. If one of
+	// them has failed, this one is skipped; see Verdict.Usable.
+	DependsOn []string
 
 	// Tiers are what running the case does to its target, all of them. A run that
 	// does not allow one of them skips the case.
 	Tiers []Tier
 
+	// Budget is what the case costs its target at most. Zero means nothing that
+	// anybody counts.
+	Budget Budget
+
+	// Stability says whether the outcome counts. Zero means that it does.
+	Stability Stability
+
 	Procedure string // what is done
 	Pass      string // what has to come of it
+	Note      string // what else a reader of a failure should know; "" for nothing
 
 	// Mutant is the defect that makes exactly this case fail, and AlsoKills names
 	// other cases that cannot help failing with it.
@@ -90,21 +107,11 @@ const (
 	Must      Level = "MUST"
 	MustNot   Level = "MUST NOT"
 	Should    Level = "SHOULD"
+	ShouldNot Level = "SHOULD NOT"
 	LowerMust Level = "must"
+	Grammar   Level = "grammar" // what does not follow it is none of the things that it describes
 	Security  Level = "security"
 )
-
-// A Need is something that a target has to be capable of.
-type Need string
-
-// The needs so far, besides those of [NeedMechanism].
-const (
-	NeedTLS  Need = "TLS"
-	NeedAuth Need = "AUTH"
-)
-
-// NeedMechanism is the need of a SASL mechanism.
-func NeedMechanism(name string) Need { return Need("AUTH " + name) }
 
 // Tier is what running a case does to its target. All cases for clients,
 // mechanisms and generators are [Passive]: these run at home, and talk to a peer of
@@ -122,6 +129,36 @@ const (
 	Slow        Tier = "slow"         // minutes, or load
 )
 
+// A Budget is what one run of a case may cost its target. Runners for servers keep
+// to it, and skip a case for which too little is left.
+type Budget struct {
+	FailedLogins int           // that the server has to refuse
+	Messages     int           // that reach the sink
+	Time         time.Duration // until the case is cut off; zero means Suite.CaseTimeout
+}
+
+// Stability says whether an outcome counts.
+type Stability string
+
+const (
+	// Stable is a case whose outcome counts. It is what zero means.
+	Stable Stability = ""
+	// Provisional is a case that is young or in dispute: its outcome is reported
+	// and makes no run fail.
+	Provisional Stability = "provisional"
+)
+
+// Core reports whether every target of the profile has to stand the case, whatever
+// it offers. The others are extended: they are about what a target may leave out.
+func (c Case) Core() bool {
+	for _, n := range c.Needs {
+		if n.optional() {
+			return false
+		}
+	}
+	return true
+}
+
 // idForm is the form of ids: those of this package, and those from elsewhere.
 var idForm = regexp.MustCompile(`^([A-Z]-[A-Z]{3}-[0-9]{2}|X-[A-Za-z0-9-]+)$`)
 
@@ -132,6 +169,8 @@ func (c Case) check() error {
 		return fmt.Errorf("conformance: case id %q is not of the form C-TLS-01 or X-name", c.ID)
 	case c.Title == "":
 		return fmt.Errorf("conformance: case %s has no title", c.ID)
+	case c.Stability != Stable && c.Stability != Provisional:
+		return fmt.Errorf("conformance: case %s has the unknown stability %q", c.ID, c.Stability)
 	case c.Client == nil && c.Server == nil && c.Mechanism == nil && c.Generator == nil:
 		return fmt.Errorf("conformance: case %s has nothing to run", c.ID)
 	}

@@ -3,7 +3,10 @@ package conformance
 // Catalogue returns all cases of this package, in the order of ids. The slice is
 // the caller's.
 func Catalogue() []Case {
-	return clientCases()
+	cases := clientCases()
+	cases = append(cases, mechanismCases()...)
+	cases = append(cases, generatorCases()...)
+	return append(cases, serverCases()...)
 }
 
 // clientCases are those for clients.
@@ -12,7 +15,7 @@ func clientCases() []Case {
 		unknownMechanisms(),
 		longToken(),
 		junkChallenge(),
-		emptyChallenge(),
+		bareChallenge(),
 		longChallenge(),
 		refusedSecret(),
 		authCodes(),
@@ -26,10 +29,10 @@ func clientCases() []Case {
 		refusingGreeting(),
 		noGreeting(),
 		malformedGreeting(),
-		helloName(),
+		helloArgument(),
 		heloFallback(),
 		keywords(),
-		loginPrompts(),
+		anyPrompts(),
 		bearerChallenge(),
 		noPipelining(),
 		pipelinedReplies(),
@@ -56,9 +59,9 @@ func clientCases() []Case {
 		timeouts(),
 		defaultTimeouts(),
 		drippedReply(),
-		cancelled(),
+		endedContext(),
 		stalledTransport(),
-		controlCharacters(),
+		hostileEnvelope(),
 		unofferedParameters(),
 		earlyContent(),
 		dotStuffing(),
@@ -72,7 +75,7 @@ func clientCases() []Case {
 		eightBit(),
 		nullSender(),
 		errorChallenge(),
-		refusedToken(),
+		replacedToken(),
 		failingToken(),
 		hostileToken(),
 		bareRefusal(),
@@ -83,6 +86,6 @@ func clientCases() []Case {
 const (
 	googleXOAUTH2    = "Google, OAuth 2.0 Mechanism (XOAUTH2)"
 	microsoftXOAUTH2 = "Microsoft, Authenticate an IMAP, POP or SMTP connection using OAuth"
-	loginDraft       = "draft-murchison-sasl-login-00"
+	draftOfLOGIN     = "draft-murchison-sasl-login-00"
 	goodPractice     = "good practice"
 )

@@ -11,19 +11,9 @@ import (
 	"github.com/seed-55a66e92/postern/mock"
 )
 
-// needBubble is a testing/synctest bubble around the run, and a network in memory:
-// these cases last for minutes, and measure them. [RunClientInBubbles] sees to it.
-const needBubble Need = "virtual time"
-
 // virtual returns the verdict on a client whose time is real.
 func (b *ClientBench) virtual(ctx context.Context) (Verdict, bool) {
-	const nap = time.Millisecond
-	begin := time.Now()
-	select {
-	case <-time.After(nap):
-	case <-ctx.Done():
-	}
-	if b.target.Network == mock.InMemory && time.Since(begin) == nap { // only in a bubble it is exact
+	if b.target.Network == mock.InMemory && timeIsVirtual(ctx) {
 		return Verdict{}, true
 	}
 	return unable("the case needs virtual time: run it in a testing/synctest bubble, with a client that connects through ClientConfig.Dial"), false
@@ -55,7 +45,7 @@ func timeouts() Case {
 		Title: "Each wait for the server has a timeout of its own, which can be set",
 		Area:  AreaTimeouts,
 		Refs:  []Ref{{RFC: 5321, Section: "4.5.3.2", Level: Must}},
-		Needs: []Need{needBubble, NeedTLS, NeedAuth},
+		Needs: []Need{NeedVirtualTime, NeedTLS, NeedAuth},
 		Tiers: []Tier{Passive},
 		Procedure: "Control: a server that answers at once. Then one that takes 5 s over each answer, with a timeout of " +
 			"7 s. Then one that falls silent after the connect, or a command, or the message, with the same timeout.",
@@ -135,13 +125,13 @@ func isTimeout(err error) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
 }
 
-func cancelled() Case {
+func endedContext() Case {
 	return Case{
 		ID:    "C-TMO-06",
 		Title: "The end of a context ends whatever is going on",
 		Area:  AreaTimeouts,
 		Refs:  []Ref{{Document: goodPractice, Level: Security}},
-		Needs: []Need{needBubble, NeedTLS, NeedAuth},
+		Needs: []Need{NeedVirtualTime, NeedTLS, NeedAuth},
 		Tiers: []Tier{Passive},
 		Procedure: "Control: nothing is wrong. Then the connect takes for ever, or the server falls silent: before its " +
 			"greeting, in the handshake, after a command, within 1 MiB of content or behind it. The context of the " +
@@ -150,7 +140,7 @@ func cancelled() Case {
 			"error matches context.Canceled, or else the outcome is warn.",
 		Mutant: "waits for the server, whatever becomes of the context",
 		Since:  "v0.1.0",
-		Client: runCancelled,
+		Client: runEndedContext,
 	}
 }
 
@@ -159,7 +149,7 @@ const (
 	cancelGrace = time.Second
 )
 
-func runCancelled(ctx context.Context, b *ClientBench) Verdict {
+func runEndedContext(ctx context.Context, b *ClientBench) Verdict {
 	if v, ok := b.virtual(ctx); !ok {
 		return v
 	}
@@ -170,7 +160,7 @@ func runCancelled(ctx context.Context, b *ClientBench) Verdict {
 	scene.Cancel = cancelAfter
 	dialling := scene
 	dialling.stallDial = true
-	if v := judgeCancelled(b.Try(ctx, dialling), stall{name: "let it connect"}); v.Outcome != Pass {
+	if v := judgeEndedContext(b.Try(ctx, dialling), stall{name: "let it connect"}); v.Outcome != Pass {
 		return v
 	}
 	for _, s := range append(stalls(), transportStalls()...) {
@@ -179,14 +169,14 @@ func runCancelled(ctx context.Context, b *ClientBench) Verdict {
 		if s.verb == "DATA" {
 			scene.Body = bigBody()
 		}
-		if v := judgeCancelled(b.Try(ctx, scene), s); v.Outcome != Pass {
+		if v := judgeEndedContext(b.Try(ctx, scene), s); v.Outcome != Pass {
 			return v
 		}
 	}
 	return pass()
 }
 
-func judgeCancelled(t *Trial, s stall) (v Verdict) {
+func judgeEndedContext(t *Trial, s stall) (v Verdict) {
 	t.fault = s.verb
 	defer func() {
 		if v.Outcome != Pass {

@@ -15,7 +15,7 @@ func defaultTimeouts() Case {
 		Title: "By itself, a client waits as long as servers may take",
 		Area:  AreaTimeouts,
 		Refs:  []Ref{{RFC: 5321, Section: "4.5.3.2", Level: Should}},
-		Needs: []Need{needBubble, NeedTLS, NeedAuth},
+		Needs: []Need{NeedVirtualTime, NeedTLS, NeedAuth},
 		Tiers: []Tier{Passive},
 		Procedure: "Control: a server that answers at once. Then one that takes a second less than the least timeout that " +
 			"RFC 5321, Section 4.5.3.2 has for what it has to do: to greet, 5 min; to answer MAIL and RCPT, 5 min each; " +
@@ -64,7 +64,7 @@ func drippedReply() Case {
 		Title:     "A reply that drips ends in time",
 		Area:      AreaTimeouts,
 		Refs:      []Ref{{RFC: 5321, Section: "4.5.3.2", Level: Security}},
-		Needs:     []Need{needBubble, NeedTLS, NeedAuth},
+		Needs:     []Need{NeedVirtualTime, NeedTLS, NeedAuth},
 		Tiers:     []Tier{Passive},
 		Procedure: "Control: replies in one piece, with a timeout of 7 s. Then the reply to MAIL comes octet by octet, 6 s apart.",
 		Pass:      "The client reports a failure after 7 s, give or take a second or two for the end of the session.",
@@ -92,7 +92,7 @@ func stalledTransport() Case {
 		Title:     "A handshake and a write that get nowhere end in time",
 		Area:      AreaTimeouts,
 		Refs:      []Ref{{RFC: 5321, Section: "4.5.3.2", Level: Must}},
-		Needs:     []Need{needBubble, NeedTLS, NeedAuth},
+		Needs:     []Need{NeedVirtualTime, NeedTLS, NeedAuth},
 		Tiers:     []Tier{Passive},
 		Procedure: "Control: nothing is wrong, with a timeout of 7 s. Then the server begins no handshake, and reads nothing of 1 MiB of content.",
 		Pass: "The client reports a failure after 7 s, give or take a second or two for the end of the session; its " +

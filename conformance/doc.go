@@ -35,6 +35,95 @@
 // more is asked: whether a failure is for now or for good, what became of each
 // recipient, whether a message may have been delivered; see [Answer].
 //
+// # Testing a server
+//
+// A server is tested by its address. The suite has a client of its own for that,
+// which sends exact octets and puts nothing right:
+//
+//	func TestConformance(t *testing.T) {
+//		conformance.Run(t, conformance.ServerTarget{
+//			Addr:    "smtp://127.0.0.1:587",
+//			RootCAs: pool,
+//			Account: conformance.Account{
+//				User:     conformance.FromEnv("MAIL_USER"),
+//				Password: conformance.FromEnv("MAIL_PASSWORD"),
+//			},
+//		})
+//	}
+//
+// What may be done to a server is little unless more is asked for. Each case
+// belongs to tiers, and those of ServerTarget.Tiers are the only ones that run:
+//
+//	passive       nothing that lasts                          always
+//	envelope      transactions that end in RSET               always
+//	login         a sign-in with the right credentials        if there is an account
+//	failed-login  a sign-in that the server has to refuse     if named
+//	delivery      a message to ServerTarget.Sink              if named
+//	hostile       octets that no honest client sends          if named
+//	slow          minutes, or load                            if named
+//
+// The last four are refused on a public network unless ServerTarget.IOwn names the
+// host; what counts is the address that was dialled. A run sends at most 40
+// messages, all to the sink and marked as generated, and lets 3 logins fail. A
+// server that is not on loopback is asked 5 connections and 20 commands a second,
+// its failed logins are 2 s apart, and there are none any more once it asks for
+// patience. Credentials are sent over verified TLS or to loopback, come from a
+// [Source], and stand in no report.
+//
+// The suite first looks at what EHLO lists: without TLS, with it, and after the
+// sign-in. Cases that need what is not there are skipped, and ServerTarget.Claims
+// are compared with what there is.
+//
+// # Testing a SASL mechanism
+//
+// Any [sasl.Mechanism] can be tested, on its own, without a network:
+//
+//	func TestConformance(t *testing.T) {
+//		conformance.RunMechanism(t, conformance.MechanismTarget{
+//			Mechanism: xcorp.Mechanism(),
+//		})
+//	}
+//
+// Cases M-GEN are for every mechanism. The others are for mechanisms of one name,
+// whoever wrote them; a SCRAM-SHA-256 of your own gets those of SCRAM. The suite plays
+// the other side: by package sasl if it has a mechanism of the name, else by the other
+// side of the mechanism, by MechanismTarget.Server or by vectors. A panic, or a call
+// that does not return, fails the case and ends nothing. [MechanismTarget.Probe] is
+// the property of a fuzz test.
+//
+// # Testing a token generator
+//
+// A generator of OAuth 2.0 access tokens (see sasl.TokenGenerator) is tested
+// through a function that makes it, by what a [GeneratorConfig] holds: a URL, an
+// HTTP client, a client id and secret, a refresh token. The suite is the
+// authority. Most cases last for hours, so each has a testing/synctest bubble and
+// a network in memory:
+//
+//	func TestConformance(t *testing.T) {
+//		conformance.RunTokenGenerator(t, synctest.Test, conformance.GeneratorTarget{
+//			New: func(ctx context.Context, cfg conformance.GeneratorConfig) (sasl.TokenGenerator, error) {
+//				return mytokens.New(cfg.HTTPClient, cfg.TokenURL, cfg.ClientID, cfg.ClientSecret, cfg.RefreshToken), nil
+//			},
+//		})
+//	}
+//
+// A generator that is not a cache itself fails P-TOK-01 and P-TOK-02, for it would
+// ask once for each connection: put a providers.Cache on top. What is not there is
+// not held against it:
+//
+//   - The device flow (P-TOK-06) is tested if there is GeneratorTarget.Device.
+//   - Rotation (P-TOK-03) is tested if the generator sends a refresh token, and a
+//     new start if it saves anything in GeneratorConfig.Store.
+//   - What is preset for a provider (P-TOK-10) is tested if there is
+//     GeneratorTarget.Preset, by the requests that it makes.
+//   - A generator with an HTTP client of its own takes GeneratorConfig.RootCAs and
+//     GeneratorConfig.Dial. If it cannot be given Dial, pass nil instead of
+//     synctest.Test: it is tested over TCP on 127.0.0.1, and cases that need virtual
+//     time are skipped.
+//
+// Goroutines that a generator leaves behind have an hour to end, after it was
+// closed if it has a method Close() error; a bubble panics if there are any left.
+//
 // # Without package testing
 //
 // [Suite.Run] is the engine. It works in any program, and returns a [Report] that
@@ -45,8 +134,8 @@
 //	fmt.Print(report)
 //	if err := report.Err(); err != nil { ... } // something did not pass
 //
-// All of it may run inside a testing/synctest bubble if the client's network is
-// in memory; then time that a client waits takes no time.
+// All of it may run inside a testing/synctest bubble if the target's network is
+// in memory; then time that it waits takes no time.
 //
 // # What an outcome means
 //
@@ -54,98 +143,75 @@
 //	fail          a requirement (RFC 2119), or the security of the user, is broken
 //	warn          a recommendation is not followed
 //	info          neither right nor wrong, but good to know
-//	skip          not run, and why
+//	skip          not run, and why; see SkipReason
 //	inconclusive  run, but nothing can be said
 //	error         the suite itself could not do its part
+//	xfail         a fail or warn that Suite.Known names
+//	xpass         a pass that Suite.Known names
 //
 // No case passes because nothing happened. Each begins with a control, in which
-// nothing is wrong and the client has to deliver the message; a client that fails
-// there gets "inconclusive", not "pass". Then comes the attack, which differs in
-// one thing only, and the client has to be seen to get as far as the attack. The
-// verdict rests on what went over the wire and on what the client said about it.
-// In a test, everything but pass, warn, info and skip is a failure.
+// nothing is wrong and the client has to deliver the message, or the generator to
+// get a token; one that fails there gets "inconclusive", not "pass". Then comes the
+// attack, which differs in one thing only, and the client has to be seen to get as
+// far as the attack. The verdict rests on what went over the wire and on what the
+// client said about it.
+// In a test, everything but pass, warn, info, skip and xfail is a failure.
+//
+// So it is with servers: the legal twin of what is tested comes first, a session
+// ends in QUIT, whose 221 no other command has, so that a reply too many shows, and
+// a server that closes the connection or says nothing passes nothing. If it is to
+// blame for that, the suite makes sure that it answers somebody else. Only what is
+// inconclusive is tried again, at most twice; what has failed never is.
+//
+// A case that others depend on comes before them, and if it fails, they are
+// skipped: one fault is reported once.
 //
 // # Cases
 //
 // The id of a case is permanent: it never means anything else, and is never used
-// again. C is for clients. [Catalogue] returns all cases, with the rule, the
-// procedure and the criterion of each:
+// again. It names the kind of target (C client, M mechanism, P provider of tokens, S
+// server), an area and a number. [Catalogue] returns all cases, with the rule, the
+// procedure and the criterion of each; "postern conform list" prints them.
 //
-//	C-AUT-02  a mechanism that nobody knows is not used (RFC 4422, Section 3.1)
-//	C-AUT-03  a token too long for the AUTH line follows it (RFC 4954, Section 4)
-//	C-AUT-06  a challenge that is not base64 ends the exchange (RFC 4954, Section 4)
-//	C-AUT-07  334 is the empty challenge with and without a space (RFC 4954, Section 4)
-//	C-AUT-08  a challenge may be long (RFC 4954, Section 4)
-//	C-AUT-09  a credential that was refused is not tried again (RFC 4954, Section 6)
-//	C-AUT-10  a sign-in that fails for now is no failure for good (RFC 4954, Section 6)
-//	C-AUT-11  a mechanism that the server refuses leaves another that is as strong (RFC 4954, Section 6)
-//	C-AUT-12  SCRAM is no success until the server has proved itself (RFC 5802, Section 5; RFC 7677)
-//	C-AUT-14  a challenge that the mechanism does not have ends the exchange (RFC 4954, Section 4)
-//	C-AUT-15  nothing answers a final reply to AUTH (RFC 5321, Section 4.2)
-//	C-AUT-18  logs and errors hold no secret
-//	C-GRT-01  nothing is sent before the greeting (RFC 5321, Section 4.3.1)
-//	C-GRT-02  a greeting of several lines is one greeting (RFC 5321, Section 4.2.1)
-//	C-GRT-03  a greeting that refuses is for good with 554 and for now with 421 (RFC 5321, Section 3.1)
-//	C-GRT-05  a connection that ends before the greeting is a temporary failure (RFC 5321, Section 3.8)
-//	C-GRT-06  what is no reply is not taken for one (RFC 5321, Section 4.2)
-//	C-HEL-01  EHLO comes first, with a domain or an address (RFC 5321, Section 4.1.1.1)
-//	C-HEL-03  no HELO in place of EHLO if TLS or a sign-in is required (RFC 3207, Section 6)
-//	C-HEL-04  keywords count in any case and order (RFC 5321, Section 4.1.1.1)
-//	C-LGN-01  LOGIN answers its two prompts whatever they say
-//	C-OAB-01  an OAUTHBEARER error challenge is answered by %x01 (RFC 7628, Section 3.2.3)
-//	C-PIP-01  one command at a time unless PIPELINING is offered (RFC 2920, Section 3.1)
-//	C-PIP-02  replies belong to the commands in their order (RFC 2920, Section 3.1)
-//	C-PIP-03  no content if every recipient was refused (RFC 2920, Section 3.1)
-//	C-PIP-04  a refusal counts although the connection ends behind it (RFC 5321, Section 3.8)
-//	C-REP-01  how replies are cut into packets makes no difference (RFC 5321, Section 4.2.1)
-//	C-REP-02  a code without a text is a reply (RFC 5321, Section 4.2)
-//	C-REP-03  an unknown code means what its first digit says (RFC 5321, Section 4.3.2)
-//	C-REP-04  the text of a reply decides nothing (RFC 5321, Section 4.2)
-//	C-REP-06  a reply of several codes is not believed (RFC 5321, Section 4.2.1)
-//	C-REP-07  a reply without a last line comes to an end (RFC 5321, Section 7.8)
-//	C-REP-08  a line without an end comes to an end (RFC 5321, Section 4.5.3.1.5)
-//	C-REP-09  a reply that nothing asked for does not stand for another (RFC 5321, Section 4.2)
-//	C-REP-10  a final reply that breaks off is no success (RFC 5321, Section 3.8)
-//	C-REP-13  421 is a temporary failure and the end of the session (RFC 5321, Section 3.8)
-//	C-TLS-01  no sign-in without STARTTLS if TLS is required (RFC 3207, Section 6)
-//	C-TLS-02  no sign-in if STARTTLS is answered by anything but 220 (RFC 3207, Section 4)
-//	C-TLS-03  replies in clear behind the 220 are not believed (RFC 3207, Section 4.2)
-//	C-TLS-06  what was offered before TLS is forgotten within (RFC 3207, Section 4.2)
-//	C-TLS-07  no STARTTLS within TLS (RFC 3207, Section 4.2)
-//	C-TLS-08  nothing is sent between STARTTLS and the handshake (RFC 3207, Section 4; RFC 8446)
-//	C-TLS-09  no sign-in over TLS with a bad certificate (RFC 4954, Section 14)
-//	C-TLS-14  a handshake that fails is not followed by a session in clear (RFC 3207, Section 4)
-//	C-TMO-01  each wait has a timeout of its own, which can be set (RFC 5321, Section 4.5.3.2)
-//	C-TMO-02  by itself, a client waits as long as servers may take (RFC 5321, Section 4.5.3.2)
-//	C-TMO-04  a reply that drips ends in time (RFC 5321, Section 4.5.3.2)
-//	C-TMO-06  the end of a context ends whatever is going on
-//	C-TMO-07  a handshake and a write that get nowhere end in time (RFC 5321, Section 4.5.3.2)
-//	C-TXN-01  an address with a control character is refused (RFC 5321, Section 4.1.2)
-//	C-TXN-02  no parameter is sent that the server does not offer (RFC 5321, Section 4.1.1.11)
-//	C-TXN-03  no content unless the server asks for it (RFC 5321, Section 3.3)
-//	C-TXN-04  dots at the starts of lines arrive as they were (RFC 5321, Section 4.5.2)
-//	C-TXN-05  no bare CR or LF is sent in content (RFC 5321, Section 2.3.8)
-//	C-TXN-06  the end of the message adds nothing to it (RFC 5321, Section 4.1.1.4)
-//	C-TXN-07  each recipient has a result of its own (RFC 5321, Section 3.3)
-//	C-TXN-08  recipients beyond the server's limit are refused for now (RFC 5321, Section 4.5.3.1.10)
-//	C-TXN-09  a message that was refused at its end is not sent again (RFC 5321, Section 4.2.5)
-//	C-TXN-10  a message without a final reply is not sent again (RFC 5321, Section 4.5.3.2.6)
-//	C-TXN-12  QUIT ends the session, and does not decide about the message (RFC 5321, Section 4.1.1.10)
-//	C-TXN-13  no octet above 127 goes to a server without 8BITMIME (RFC 5321, Section 2.4; RFC 6152)
-//	C-TXN-14  the null sender is <> (RFC 5321, Section 3.6.3)
-//	C-XOA-01  an XOAUTH2 error challenge is answered and reported
-//	C-XOA-02  a refused token is replaced once, and never sent again (RFC 7628, Section 5)
-//	C-XOA-03  without a token there is no sign-in
-//	C-XOA-04  a token that could be more than a token is not sent (RFC 7628, Section 3.1)
-//	C-XOA-05  a token is refused by 535 alone (RFC 4954, Section 4)
+//	C-GRT, C-HEL   greeting and EHLO (RFC 5321)
+//	C-AUT          the AUTH command (RFC 4954, RFC 4422, RFC 5802)
+//	C-LGN, C-OAB, C-XOA  what is said within it (RFC 7628)
+//	C-REP          replies (RFC 5321, Section 4.2)
+//	C-PIP          groups of commands (RFC 2920)
+//	C-TLS          STARTTLS (RFC 3207) and certificates
+//	C-TMO          timeouts (RFC 5321, Section 4.5.3.2) and contexts
+//	C-TXN          transactions and content (RFC 5321, RFC 6152)
+//	M-GEN          every mechanism: names, exchanges, secrets, Traits, contexts, hostile peers
+//	M-VEC          the vectors of the target, see [ReadMechanismVectors]
+//	M-ANO          ANONYMOUS (RFC 4505)
+//	M-CRM          CRAM-MD5 (RFC 2195)
+//	M-EXT          EXTERNAL (RFC 4422, Appendix A)
+//	M-LGN          LOGIN (draft-murchison-sasl-login-00)
+//	M-OAB          OAUTHBEARER (RFC 7628)
+//	M-PLN          PLAIN (RFC 4616)
+//	M-SCR          SCRAM (RFC 5802, RFC 7677, RFC 9266)
+//	M-XOA          XOAUTH2
+//	P-TOK          token generators (RFC 6749; RFC 6585, RFC 8628)
+//	S-GRT, S-HEL   greeting and EHLO (RFC 5321; RFC 2554 had AUTH=)
+//	S-REP          replies, and codes in them (RFC 3463)
+//	S-LIN, S-CRL   lines, and what does not end them (RFC 5321, Section 2.3.8)
+//	S-SEQ, S-DAT   transactions and content (RFC 5321)
+//	S-TLS          STARTTLS (RFC 3207) and TLS 1.2 or later (RFC 8996)
+//	S-AUT          the AUTH command (RFC 4954)
+//	S-PLN, S-SCR, S-OAB, S-XOA  what is said within it
+//	S-PIP          groups of commands (RFC 2920)
+//	S-SEC          no open relay, as a name of RFC 2606 finds out
+//
+// The suite calls itself by a name of RFC 6761. Profiles are of RFC 6409 and RFC 8314.
 //
 // [Suite.Add] adds cases of your own; their ids begin with "X-".
 //
 // # Is the suite right?
 //
-// For each case there is a mutant: a client that is right in all but the one thing
-// that the case is about. A test of this package runs every case against every
-// mutant. The case fails its own mutant, passes all others and a client without
-// defects, and passes no client that does nothing, gives up, or talks without
+// For each case there is a mutant: a client, a mechanism, a generator or a server that
+// is right in all but the one thing that the case is about. A test of this package runs
+// every case against every mutant of its kind. The case fails its own mutant and those
+// that Case.AlsoKills names it for, passes all others and what has no defects, and
+// passes nobody who does nothing, gives up, says yes to everything, or talks without
 // listening.
 package conformance

@@ -26,22 +26,23 @@ func Run[T TB[T]](t T, target Target) {
 }
 
 // RunSuite runs the selected cases for the target as subtests of t, each named by
-// its id. A subtest fails if the outcome is fail, inconclusive or error.
+// its id. A subtest fails if the outcome is fail, xpass, inconclusive or error.
 func RunSuite[T TB[T]](t T, s Suite, target Target) {
 	t.Helper()
-	cases, err := s.selectedFor(target)
+	r, err := s.begin(t.Context(), target)
 	if err != nil {
 		t.Errorf("%v", err)
 		return
 	}
-	for _, c := range cases {
+	defer r.end()
+	for _, c := range r.cases {
 		t.Run(c.ID, func(t T) {
 			t.Helper()
-			result := s.run(t.Context(), c, target)
+			result := r.judge(t.Context(), c)
 			switch {
 			case result.Outcome == Skip:
 				t.Skipf("%s", result)
-			case !result.Outcome.Good():
+			case !result.Outcome.Good() && !result.Provisional:
 				t.Errorf("%s", result)
 			case result.Outcome != Pass:
 				t.Logf("%s", result)

@@ -20,12 +20,44 @@ type Suite struct {
 	// runs if one of them matches. Empty means all cases.
 	Select []string
 
-	// Timeout is how long a client may take for one message. A client that takes
-	// longer is cut off, and hangs as far as a case is concerned. Zero means 10 s.
+	// Exclude holds patterns of ids, too. Cases that match are skipped, and the
+	// report says so.
+	Exclude []string
+
+	// Known are the failures that are put up with. Zero means none.
+	Known KnownFailures
+
+	// Strict makes [Fail] of [Warn], so that recommendations count as
+	// requirements do.
+	Strict bool
+
+	// Timeout is how long a client may take for one message, and a server for one
+	// reply. A client that takes longer is cut off, and hangs as far as a case is
+	// concerned. Zero means 10 s.
 	Timeout time.Duration
+
+	// CaseTimeout is how long a case for servers may take. Zero means 30 s.
+	CaseTimeout time.Duration
+
+	// Retries is how often a case is tried again while nothing can be said. What
+	// has failed is never tried again. Zero means 2; negative, not at all.
+	Retries int
+
+	// Clock tells the time, for known failures and for the durations in the
+	// report. Nil means that durations are left out, so that equal runs have equal
+	// reports, and that known failures go by time.Now.
+	Clock func() time.Time
+
+	// Progress is told what happens while it does, on the time of the run. Nil
+	// means that nobody is told.
+	Progress func(Event)
 }
 
-const defaultTimeout = 10 * time.Second
+const (
+	defaultTimeout     = 10 * time.Second
+	defaultCaseTimeout = 30 * time.Second
+	defaultRetries     = 2
+)
 
 // ErrNoMatch says that a selection matches no case, so that a run would have
 // succeeded without doing anything.
@@ -63,21 +95,33 @@ func (s Suite) Selected() ([]Case, error) {
 func (s Suite) match(all []Case) ([]Case, error) {
 	chosen := make(map[string]bool)
 	for _, pattern := range s.Select {
-		found := false
-		for _, c := range all {
-			ok, err := path.Match(pattern, c.ID)
-			if err != nil {
-				return nil, fmt.Errorf("conformance: pattern %q: %w", pattern, err)
-			}
-			if ok {
-				found, chosen[c.ID] = true, true
-			}
+		ids, err := matching(pattern, all)
+		if err != nil {
+			return nil, err
 		}
-		if !found {
-			return nil, fmt.Errorf("%w %q (patterns match whole ids: write \"C-TLS-*\")", ErrNoMatch, pattern)
+		for _, id := range ids {
+			chosen[id] = true
 		}
 	}
 	return slices.DeleteFunc(all, func(c Case) bool { return !chosen[c.ID] }), nil
+}
+
+// matching returns the ids that a pattern matches, of which there has to be one.
+func matching(pattern string, all []Case) ([]string, error) {
+	var ids []string
+	for _, c := range all {
+		ok, err := path.Match(pattern, c.ID)
+		if err != nil {
+			return nil, fmt.Errorf("conformance: pattern %q: %w", pattern, err)
+		}
+		if ok {
+			ids = append(ids, c.ID)
+		}
+	}
+	if ids == nil {
+		return nil, fmt.Errorf("%w %q (patterns match whole ids: write \"C-TLS-*\")", ErrNoMatch, pattern)
+	}
+	return ids, nil
 }
 
 // Run runs the selected cases that are for this kind of target, one after the
@@ -85,19 +129,19 @@ func (s Suite) match(all []Case) ([]Case, error) {
 // nothing could be run, and if ctx ended: then the report holds the cases that
 // were over.
 func (s Suite) Run(ctx context.Context, target Target) (*Report, error) {
-	cases, err := s.selectedFor(target)
+	r, err := s.begin(ctx, target)
 	if err != nil {
 		return nil, err
 	}
-	report := newReport(target)
-	for _, c := range cases {
-		result := s.run(ctx, c, target)
+	defer r.end()
+	for _, c := range r.cases {
+		result := r.judge(ctx, c)
 		if err := ctx.Err(); err != nil {
-			return report, fmt.Errorf("conformance: interrupted in %s: %w", c.ID, err)
+			return r.finish(), fmt.Errorf("conformance: interrupted in %s: %w", c.ID, err)
 		}
-		report.Results = append(report.Results, result)
+		r.report.Results = append(r.report.Results, result)
 	}
-	return report, nil
+	return r.finish(), nil
 }
 
 // selectedFor returns the selected cases that are for the target.
@@ -112,27 +156,17 @@ func (s Suite) selectedFor(target Target) ([]Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	cases = slices.DeleteFunc(cases, func(c Case) bool { return target.runner(c) == nil })
+	profile := profileOf(target)
+	cases = slices.DeleteFunc(cases, func(c Case) bool { return target.runner(c) == nil || !profile.includes(c) })
 	if len(cases) == 0 {
 		return nil, fmt.Errorf("%w of those for a %s", ErrNoMatch, target.kind())
 	}
-	return cases, nil
-}
-
-// run runs one case.
-func (s Suite) run(ctx context.Context, c Case, target Target) Result {
-	v := target.runner(c)(ctx, s)
-	if !v.Outcome.known() {
-		v = Verdict{Outcome: Error, Reason: fmt.Sprintf("the case returned the outcome %q", v.Outcome)}
+	for _, pattern := range s.Exclude {
+		if _, err := matching(pattern, s.cases()); err != nil {
+			return nil, err
+		}
 	}
-	return Result{
-		ID: c.ID, Title: c.Title, Area: c.Area, Refs: c.Refs,
-		Outcome: v.Outcome, Reason: v.Reason, Want: v.Want, Got: v.Got, Transcript: v.Transcript,
-	}
-}
-
-func newReport(target Target) *Report {
-	return &Report{APIVersion: APIVersion, Target: target.name(), Kind: target.kind(), Results: []Result{}}
+	return cases, s.Known.check(s.cases())
 }
 
 func (s Suite) cases() []Case {
@@ -142,4 +176,43 @@ func (s Suite) cases() []Case {
 	return s.Cases
 }
 
+// find returns a case that can be run, selected or not.
+func (s Suite) find(id string) (Case, bool) {
+	for _, all := range [][]Case{s.Cases, Catalogue()} {
+		if i := slices.IndexFunc(all, func(c Case) bool { return c.ID == id }); i >= 0 {
+			return all[i], true
+		}
+	}
+	return Case{}, false
+}
+
+// excludes reports whether the user wants a case to be skipped.
+func (s Suite) excludes(id string) bool {
+	return slices.ContainsFunc(s.Exclude, func(pattern string) bool {
+		ok, _ := path.Match(pattern, id) // it was checked
+		return ok
+	})
+}
+
 func (s Suite) timeout() time.Duration { return cmp.Or(s.Timeout, defaultTimeout) }
+
+func (s Suite) caseTimeout(c Case) time.Duration {
+	return cmp.Or(s.CaseTimeout, max(c.Budget.Time, defaultCaseTimeout))
+}
+
+// attempts is how often a case is tried at most.
+func (s Suite) attempts() int { return 1 + max(0, cmp.Or(s.Retries, defaultRetries)) }
+
+// now is the time by which known failures expire.
+func (s Suite) now() time.Time {
+	if s.Clock != nil {
+		return s.Clock()
+	}
+	return time.Now()
+}
+
+func (s Suite) tell(e Event) {
+	if s.Progress != nil {
+		s.Progress(e)
+	}
+}

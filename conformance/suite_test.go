@@ -44,7 +44,7 @@ func TestSelected(t *testing.T) {
 		{"one", conformance.Suite{Select: []string{"C-TLS-09"}}, []string{"C-TLS-09"}, ""},
 		{"area", conformance.Suite{Select: []string{"C-TLS-*"}}, tls, ""},
 		{"overlap", conformance.Suite{Select: []string{"C-TLS-0[1-9]", "C-TLS-*", "C-XOA-01"}}, append(slices.Clip(tls), "C-XOA-01"), ""},
-		{"nothing", conformance.Suite{Select: []string{"S-*"}}, nil, `no case matches "S-*"`},
+		{"nothing", conformance.Suite{Select: []string{"Z-*"}}, nil, `no case matches "Z-*"`},
 		{"one of two is nothing", conformance.Suite{Select: []string{"C-TLS-*", "C-TLS-1"}}, nil, `no case matches "C-TLS-1"`},
 		{"beginning of an id", conformance.Suite{Select: []string{"C-TLS"}}, nil, `no case matches "C-TLS" (patterns match whole ids: write "C-TLS-*")`},
 		{"bad pattern", conformance.Suite{Select: []string{"C-["}}, nil, `pattern "C-["`},

@@ -40,14 +40,22 @@ import (
 //	POST /v1/projects/-/serviceAccounts/{account}:signJwt, :generateAccessToken
 //	POST /v1/token (RFC 8693)
 //	GET  /computeMetadata/v1/..., /metadata/identity/oauth2/token, /msi/token
+//	POST /msi/shell
 //
 // and its grants are authorization_code (with PKCE, RFC 7636), refresh_token,
 // device_code and, but for Google's route with GoogleOAuth, client_credentials and
 // password; at /token, too, jwt-bearer of a [ServiceAccount], and at Microsoft's
 // route jwt-bearer on behalf of a user. A client authenticates by a secret or, with
-// a certificate, by an assertion (RFC 7523). The authority remembers the latest 10,000 access tokens and logs the
-// latest 10,000 requests. A refresh token is good for the client that first uses
-// it, and for no other.
+// a certificate, by an assertion (RFC 7523).
+//
+// A refresh token comes, at Google's authorization endpoint, with access_type=offline
+// and the first consent or prompt=consent, at Microsoft's with the scope
+// offline_access, and else always. It is good for the client that first uses it, and
+// for no other.
+//
+// The authority remembers the latest 10,000 access tokens and grants that clients
+// brought about, the latest 1,000 codes and devices that wait, and logs the latest
+// 10,000 requests.
 type Authority struct {
 	listener listener
 	plain    listener // of the metadata servers, without TLS

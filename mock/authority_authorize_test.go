@@ -3,10 +3,13 @@ package mock_test
 import (
 	"context"
 	"errors"
+	"html"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -217,4 +220,45 @@ func get(t *testing.T, a *mock.Authority, path string) map[string]any {
 		t.Fatal(err)
 	}
 	return decoded(t, resp)
+}
+
+// FuzzAuthorize: whatever a request is, the answer with its code goes to loopback
+// or to a registered URI, and to no other place.
+func FuzzAuthorize(f *testing.F) {
+	const registered = "https://app.example.test/callback?x=1"
+	a, err := mock.NewAuthority(mock.AuthorityOptions{Network: mock.InMemory, Redirects: []string{registered}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { a.Close() })
+	a.Approve(mock.Consent{User: "you@example.test"})
+	good := with(googleQuery(), "prompt", "")
+	for _, redirect := range []string{
+		callback, registered, "http://localhost", "http://[::1]:1/", "http://127.0.0.1@evil.test/", "http://127.0.0.1.evil.test/", "//127.0.0.1", "http:127.0.0.1",
+		"http://localhost\r\nX: y", "http://localhost/\"><script>", "javascript:alert(1)", registered + "/../x", "http://127.0.0.1#@evil.test/",
+	} {
+		f.Add(with(good, "redirect_uri", redirect).Encode())
+		f.Add(with(good, "redirect_uri", redirect, "response_mode", "form_post", "state", "\"><script>").Encode())
+	}
+	f.Add("redirect_uri=" + callback + "&redirect_uri=https://evil.test&client_id=id&response_type=code")
+	f.Fuzz(func(t *testing.T, query string) {
+		r := httptest.NewRequest("GET", "/authorize", nil)
+		r.URL.RawQuery = query
+		w := httptest.NewRecorder()
+		a.ServeHTTP(w, r)
+		target := w.Header().Get("Location")
+		if _, form, found := strings.Cut(w.Body.String(), `<form method="POST" action="`); found {
+			target, _, _ = strings.Cut(form, `"`)
+			target = html.UnescapeString(target)
+		}
+		u, err := url.Parse(target)
+		switch {
+		case target == "", strings.HasPrefix(target, registered):
+		case err != nil || u.Scheme != "http" || u.User != nil || !slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, u.Hostname()):
+			t.Errorf("%q leads to %q", query, target)
+		}
+		if strings.Contains(w.Body.String(), "<script") {
+			t.Errorf("%q is answered by %s", query, w.Body)
+		}
+	})
 }

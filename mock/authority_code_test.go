@@ -103,16 +103,22 @@ func TestAuthorizationCode(t *testing.T) {
 		scope    string
 	}{
 		{
-			mock.GoogleOAuth, googleQuery(), "GET", callback, []string{"code", "scope", "state"},
-			[]string{"access_token", "expires_in", "id_token", "refresh_token", "scope", "token_type"}, "https://mail.google.com/ openid https://www.googleapis.com/auth/userinfo.email",
+			mock.GoogleOAuth, googleQuery(), "GET", callback,
+			[]string{"code", "scope", "state"},
+			[]string{"access_token", "expires_in", "id_token", "refresh_token", "scope", "token_type"},
+			"https://mail.google.com/ openid https://www.googleapis.com/auth/userinfo.email",
 		},
 		{
-			mock.MicrosoftOAuth, microsoftQuery(), "POST", "http://localhost:8765", []string{"code", "state"},
-			[]string{"access_token", "client_info", "expires_in", "id_token", "refresh_token", "scope", "token_type"}, "https://outlook.office.com/SMTP.Send",
+			mock.MicrosoftOAuth, microsoftQuery(), "POST", "http://localhost:8765",
+			[]string{"code", "state"},
+			[]string{"access_token", "client_info", "expires_in", "id_token", "refresh_token", "scope", "token_type"},
+			"https://outlook.office.com/SMTP.Send",
 		},
 		{
 			mock.GenericOAuth, with(googleQuery(), "scope", "mail", "access_type", "", "prompt", ""), "GET", callback,
-			[]string{"code", "iss", "state"}, []string{"access_token", "expires_in", "refresh_token", "scope", "token_type"}, "mail",
+			[]string{"code", "iss", "state"},
+			[]string{"access_token", "expires_in", "refresh_token", "scope", "token_type"},
+			"mail",
 		},
 	} {
 		a := mock.StartAuthority(t, mock.AuthorityOptions{Network: mock.InMemory, Dialect: test.dialect, Clients: map[string]string{"id": "pencil"}})

@@ -37,17 +37,20 @@ func TestDevice(t *testing.T) {
 		{
 			mock.GenericOAuth, "", deviceGrant,
 			[]string{"device_code", "expires_in", "interval", "user_code", "verification_uri", "verification_uri_complete"},
-			[]string{"access_token", "expires_in", "refresh_token", "scope", "token_type"}, "access_denied",
+			[]string{"access_token", "expires_in", "refresh_token", "scope", "token_type"},
+			"access_denied",
 		},
 		{
 			mock.MicrosoftOAuth, "https://outlook.office.com/SMTP.Send openid offline_access profile", "device_code",
 			[]string{"device_code", "expires_in", "interval", "message", "user_code", "verification_uri"},
-			[]string{"access_token", "client_info", "expires_in", "id_token", "refresh_token", "scope", "token_type"}, "authorization_declined",
+			[]string{"access_token", "client_info", "expires_in", "id_token", "refresh_token", "scope", "token_type"},
+			"authorization_declined",
 		},
 		{
 			mock.GoogleOAuth, "email", deviceGrant,
 			[]string{"device_code", "expires_in", "interval", "user_code", "verification_url"},
-			[]string{"access_token", "expires_in", "refresh_token", "scope", "token_type"}, "access_denied",
+			[]string{"access_token", "expires_in", "refresh_token", "scope", "token_type"},
+			"access_denied",
 		},
 	} {
 		synctest.Test(t, func(t *testing.T) {

@@ -6,10 +6,12 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"math/big"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -60,6 +62,9 @@ func (a *Authority) idToken(r *http.Request, g *grant, nonce string) string {
 	if nonce != "" {
 		claims["nonce"] = nonce
 	}
+	if a.opts.Dialect == GoogleOAuth {
+		claims["sub"] = accountNumber(g.user) // an address is no subject there
+	}
 	if tenant := r.PathValue("tenant"); tenant != "" {
 		claims["iss"] = "https://" + r.Host + "/" + a.opts.Tenant + "/v2.0"
 		claims["oid"], claims["tid"], claims["ver"] = g.user, a.opts.Tenant, "2.0"
@@ -71,6 +76,12 @@ func (a *Authority) idToken(r *http.Request, g *grant, nonce string) string {
 		claims["email"], claims["email_verified"] = g.user, true
 	}
 	return signJWT(key, claims)
+}
+
+// accountNumber returns the number that a user has at Google, 21 digits.
+func accountNumber(user string) string {
+	sum := sha256.Sum256([]byte(strings.ToLower(user)))
+	return fmt.Sprintf("1%020d", binary.BigEndian.Uint64(sum[:8]))
 }
 
 // issuer returns the name of the authority under the name that was asked. Google

@@ -41,13 +41,13 @@ func (a *Authority) jwt(t *accessToken, length int) string {
 	return unsigned + random(length-len(unsigned))
 }
 
-// resourceOf returns what scopes are of, which all are of one.
+// resourceOf returns what scopes are of, which all are of one: that of mail unless
+// they say another.
 func resourceOf(scopes []string) string {
-	if len(scopes) == 0 {
-		return ""
+	if len(scopes) == 0 || !strings.Contains(scopes[0], "://") {
+		return "https://outlook.office.com"
 	}
-	end := strings.LastIndexByte(scopes[0], '/')
-	return scopes[0][:max(end, 0)]
+	return scopes[0][:strings.LastIndexByte(scopes[0], '/')]
 }
 
 // segment returns a part of a JWT.

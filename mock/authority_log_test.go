@@ -137,6 +137,12 @@ func TestAuthorityLogShowsNames(t *testing.T) {
 		{"grant_type", "1//0refresh", "<redacted 11 octets>"},
 		{"token_type_hint", "refresh_token", ""},
 		{"client_info", "1", ""},
+		{"requested_token_use", "on_behalf_of", ""},
+		{"subject_token_type", "urn:ietf:params:oauth:token-type:id_token", ""},
+		{"subject_token_type", "urn:ietf:params:oauth:token-type:a1b2c3", "<redacted 39 octets>"},
+		{"client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", ""},
+		{"audience", mock.WorkloadAudience, ""},
+		{"audience", "//iam.googleapis.com/x", "<redacted 22 octets>"},
 	} {
 		before := len(a.Requests())
 		submit(t, a, "POST", "/token", url.Values{test.field: {test.value}}.Encode(), nil)

@@ -50,7 +50,7 @@ func plainRoutes(next http.Handler) http.Handler {
 }
 
 func isMachinePath(path string) bool {
-	return path == "/" || path == "/msi/token" || strings.HasPrefix(path, "/computeMetadata/") || strings.HasPrefix(path, "/metadata/")
+	return path == "/" || strings.HasPrefix(path, "/msi/") || strings.HasPrefix(path, "/computeMetadata/") || strings.HasPrefix(path, "/metadata/")
 }
 
 // machineToken returns a token of a machine, and what it is at the moment. A

@@ -11,13 +11,19 @@ import (
 	"github.com/seed-55a66e92/postern/sasl"
 )
 
-// IdentityEndpoint returns what an App Service has in the environment variable
-// IDENTITY_ENDPOINT.
+// IdentityEndpoint returns the managed identity endpoint of hosts that tell their
+// programs a secret: in the environment variables IDENTITY_ENDPOINT of App Service
+// and Container Apps and MSI_ENDPOINT of Machine Learning. That of Service Fabric
+// has TLS and is at the same path below URL.
 func (a *Authority) IdentityEndpoint() string { return "http://" + a.MetadataHost() + "/msi/token" }
 
-// IdentityHeader returns what an App Service has in the environment variable
-// IDENTITY_HEADER.
+// IdentityHeader returns that secret: in the environment variables IDENTITY_HEADER
+// and MSI_SECRET.
 func (a *Authority) IdentityHeader() sasl.Secret { return sasl.NewSecret(a.identityHeader) }
+
+// CloudShellEndpoint returns what a Cloud Shell has in the environment variable
+// MSI_ENDPOINT.
+func (a *Authority) CloudShellEndpoint() string { return "http://" + a.MetadataHost() + "/msi/shell" }
 
 // instanceMetadata is the managed identity endpoint of Microsoft's virtual
 // machines, 169.254.169.254.
@@ -41,24 +47,56 @@ func (a *Authority) instanceMetadata(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// appService is the managed identity endpoint of App Service and Container Apps.
-func (a *Authority) appService(w http.ResponseWriter, r *http.Request) {
+// identityHost is the managed identity endpoint of hosts that tell a secret. By
+// which header it comes, and how an identity is named, is up to the host.
+func (a *Authority) identityHost(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	refuse := func(status int, text string) {
 		answer(w, status, map[string]any{"statusCode": status, "message": text})
 	}
-	identity, found := a.identity(query, "client_id", "principal_id", "object_id", "mi_res_id")
+	secret, names := r.Header.Get("X-IDENTITY-HEADER"), []string{"client_id", "principal_id", "object_id", "mi_res_id"}
+	isKnown := isVersion(query, "2019-08-01")
+	if secret == "" {
+		secret = r.Header.Get("Secret")
+		switch query.Get("api-version") {
+		case "2017-09-01": // Machine Learning
+			isKnown, names = true, []string{"clientid"}
+		case "2019-07-01-preview": // Service Fabric
+			isKnown = true
+		default:
+			isKnown = false
+		}
+	}
+	identity, found := a.identity(query, names...)
 	switch {
-	case !matches(r.Header.Get("X-IDENTITY-HEADER"), a.identityHeader):
-		refuse(http.StatusUnauthorized, "The X-IDENTITY-HEADER is missing or wrong.")
-	case !isVersion(query, "2019-08-01"):
-		refuse(http.StatusBadRequest, "The api-version is missing or too old.")
+	case !matches(secret, a.identityHeader):
+		refuse(http.StatusUnauthorized, "The secret of the environment is missing or wrong.")
+	case !isKnown:
+		refuse(http.StatusBadRequest, "The api-version is missing, or none of this host.")
 	case query.Get("resource") == "" || len(query.Get("resource")) > maxField:
 		refuse(http.StatusBadRequest, "The resource is missing.")
 	case !found:
 		refuse(http.StatusBadRequest, "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.")
 	default:
 		a.identityToken(w, r, identity, query.Get("resource"))
+	}
+}
+
+// cloudShell gives tokens of the one identity that a Cloud Shell has.
+func (a *Authority) cloudShell(w http.ResponseWriter, r *http.Request) {
+	resource := r.PostForm.Get("resource")
+	refuse := func(text string) {
+		answer(w, http.StatusBadRequest, map[string]any{"error": map[string]any{"code": "invalid_request", "message": text}})
+	}
+	switch {
+	case r.Header.Get("Metadata") != "true":
+		refuse("Required metadata header not specified")
+	case resource == "" || len(resource) > maxField:
+		refuse("The resource is missing.")
+	case a.opts.Machine.Identity == "":
+		refuse("Identity not found")
+	default:
+		a.identityToken(w, r, a.opts.Machine.Identity, resource)
 	}
 }
 
@@ -76,6 +114,7 @@ func (a *Authority) identity(query url.Values, names ...string) (string, bool) {
 	for _, name := range names {
 		named = append(named, query[name]...)
 	}
+	named = slices.DeleteFunc(named, func(name string) bool { return name == "" }) // as Machine Learning has it
 	switch len(named) {
 	case 0:
 		return a.opts.Machine.Identity, a.opts.Machine.Identity != ""

@@ -40,7 +40,8 @@ func (a *Authority) routes() http.Handler {
 	route("GET", "/common/discovery/instance", a.instance)
 	route("GET", "/common/UserRealm/{user}", a.userRealm)
 	route("GET", "/metadata/identity/oauth2/token", a.instanceMetadata)
-	route("GET", "/msi/token", a.appService)
+	route("GET", "/msi/token", a.identityHost)
+	route("POST", "/msi/shell", a.cloudShell)
 	route("POST", "/v1/projects/-/serviceAccounts/{call}", a.credentialsAPI)
 	route("POST", "/v1/token", a.securityTokens)
 	for _, path := range []string{"instance/service-accounts/{account}/{what}", "project/{what}", "universe/{what}"} {

@@ -114,6 +114,20 @@ func shownMethod(method string) string {
 	return redacted(len(method))
 }
 
+// shownURN returns a name that OAuth has for a kind of token or of assertion, or the
+// audience that Google's exchange has here.
+func shownURN(value string) string {
+	for _, prefix := range []string{tokenTypes, "urn:ietf:params:oauth:client-assertion-type:"} {
+		if rest, found := strings.CutPrefix(value, prefix); found && isWord(rest) {
+			return value
+		}
+	}
+	if value == WorkloadAudience {
+		return value
+	}
+	return shownLength(value)
+}
+
 // shownPath returns a path with the segments that paths of authorities have, so
 // that one that is wrong by a segment can be read.
 func (a *Authority) shownPath(path string) string {
@@ -125,7 +139,7 @@ func (a *Authority) shownPath(path string) string {
 			".well-known", "openid-configuration", "oauth-authorization-server", "jwks", "v3", "certs", "keys", a.opts.Tenant,
 			"computeMetadata", "instance", "service-accounts", "default", "email", "scopes", "project", "project-id",
 			"numeric-project-id", "universe", "universe-domain", "projects", "-", "serviceAccounts",
-			"device_authorization", "UserRealm", "metadata", "identity", "msi":
+			"device_authorization", "UserRealm", "metadata", "identity", "msi", "shell":
 		default:
 			segments[i] = a.shownSegment(segment)
 		}
@@ -163,12 +177,14 @@ func (a *Authority) shownForm(form url.Values) map[string]string {
 			fields[name] = a.shownClient(values[0])
 		case "scope":
 			fields[name] = a.shownScope(values[0])
-		case "client_info", "token_type_hint", "response_type", "response_mode", "prompt", "access_type", "code_challenge_method":
+		case "client_assertion_type", "subject_token_type", "requested_token_type", "audience":
+			fields[name] = shownURN(values[0])
+		case "requested_token_use", "client_info", "token_type_hint", "response_type", "response_mode", "prompt", "access_type", "code_challenge_method":
 			fields[name] = a.shownWord(values[0])
 		case "client_secret", "redirect_uri", "refresh_token", "token", "access_token", "id_token", "code", "code_verifier", "device_code",
 			"code_challenge", "nonce", "login_hint",
-			"username", "password", "assertion", "client_assertion", "client_assertion_type", "claims", "state",
-			"audience", "resource", "subject_token", "subject_token_type", "requested_token_type", "requested_token_use":
+			"username", "password", "assertion", "client_assertion", "claims", "state",
+			"resource", "subject_token":
 			fields[name] = redacted(len(values[0]))
 		default:
 			rest += len(name) + len(strings.Join(values, ""))

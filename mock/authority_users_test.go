@@ -2,6 +2,7 @@ package mock_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -24,6 +25,22 @@ func managed(t *testing.T, a *mock.Authority, query ...string) string {
 		t.Fatal(err)
 	}
 	return fields.AccessToken
+}
+
+// shell asks the endpoint of a Cloud Shell.
+func shell(t *testing.T, a *mock.Authority, metadata, resource string) (int, map[string]any) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), "POST", a.CloudShellEndpoint(), strings.NewReader(url.Values{"resource": {resource}}.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Metadata", metadata)
+	resp, err := a.HTTPClient().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, decoded(t, resp)
 }
 
 func TestManagedIdentity(t *testing.T) {
@@ -57,12 +74,25 @@ func TestManagedIdentity(t *testing.T) {
 		{"App Service, user-assigned", a, service + with(app, "mi_res_id", assigned).Encode(), []string{"X-IDENTITY-HEADER", secret}, 200, assigned},
 		{"App Service, other secret", a, service + app.Encode(), []string{"X-IDENTITY-HEADER", "x"}, 401, `"statusCode":401`},
 		{"App Service, old version", a, service + good.Encode(), []string{"X-IDENTITY-HEADER", secret}, 400, "api-version"},
+		{"Machine Learning", a, service + with(app, "api-version", "2017-09-01", "clientid", assigned).Encode(), []string{"secret", secret}, 200, assigned},
+		{"Machine Learning, no name", a, service + with(app, "api-version", "2017-09-01").Encode() + "&clientid=", []string{"secret", secret}, 200, system},
+		{"Service Fabric", a, a.URL() + "/msi/token?" + with(app, "api-version", "2019-07-01-preview").Encode(), []string{"Secret", secret}, 200, system},
+		{"App Service's version elsewhere", a, service + app.Encode(), []string{"Secret", secret}, 400, "api-version"},
 		{"App Service, unknown identity", a, service + with(app, "client_id", "x").Encode(), []string{"X-IDENTITY-HEADER", secret}, 400, "No User Assigned"},
 	} {
 		resp, body := machine(t, test.of, test.address, test.header...)
 		if resp.StatusCode != test.status || !strings.Contains(body, test.body) {
 			t.Errorf("%s: %s %s", test.name, resp.Status, body)
 		}
+	}
+	if status, fields := shell(t, a, "true", "https://outlook.office365.com"); status != 200 || fields["client_id"] != system {
+		t.Errorf("Cloud Shell: %d %v", status, fields)
+	}
+	if status, fields := shell(t, a, "", "https://outlook.office365.com"); status != 400 {
+		t.Errorf("Cloud Shell without the header: %d %v", status, fields)
+	}
+	if status, fields := shell(t, a, "true", ""); status != 400 {
+		t.Errorf("Cloud Shell without a resource: %d %v", status, fields)
 	}
 	token := managed(t, a, "resource", "https://outlook.office365.com/")
 	if err := check(a, "you@example.test", token); err != nil || !strings.Contains(claimsOf(t, token), `"roles":["SMTP.SendAsApp"]`) {

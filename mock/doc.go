@@ -55,6 +55,25 @@
 //	authority.Inject(mock.AuthorityFault{Grant: "refresh_token", Error: "invalid_grant"})
 //	authority.Inject(mock.AuthorityFault{HTML: true})                                       // a sign-in portal
 //	authority.Inject(mock.AuthorityFault{Fields: map[string]any{"expires_in": nil}})        // no expiry
+//	authority.Inject(mock.MicrosoftRefusals()[53003])                                       // Conditional Access
+//
+// # Flows
+//
+// A test plays the user. [Authority.Browse] stands for the browser that a client
+// opens, [Authority.Authorize] stops before the redirect, and
+// [Authority.ApproveDevice] enters the code of a device; a [Consent] says who signs
+// in and what is granted. Codes and challenges are checked as RFC 7636 has it.
+//
+// Programs have identities, too. [Authority.ServiceAccountKey] is a key of
+// Google's, with delegation of whole domains; those without a key sign by the IAM
+// API, with a token of the metadata server of their [Machine] or one that
+// [Authority.FederatedToken] was exchanged for. At Microsoft's route, a client shows
+// a certificate's signature ([Authority.NewClientCertificate]), a federated token or
+// that of a managed identity. The metadata servers are plain HTTP, at
+// [Authority.MetadataHost]; [Authority.HijackingClient] reaches them at their
+// addresses in production. What none of these identities has is a mailbox: the
+// authority refuses their own tokens to a server, but for an application's with
+// the role to send as any user.
 //
 // # Known services
 //

@@ -2,8 +2,9 @@ package sasl
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"net/mail"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -13,8 +14,8 @@ import (
 const maxTrace = 255
 
 // Anonymous returns ANONYMOUS (RFC 4505): its client signs in as nobody and
-// leaves trace for the server's log, an address or another word of at most 255
-// characters, "" for none. The server can read it, and so can everybody else on
+// leaves trace for the server's log, an address or another word without "@", of at
+// most 255 characters, "" for none. The server can read it, and so can everybody else on
 // a connection without TLS.
 //
 // [Default] does not have it, so that nobody becomes a guest by accident: a
@@ -31,7 +32,7 @@ func Anonymous(trace string) Mechanism {
 			if err := checkTrace(trace); err != nil {
 				return nil, err
 			}
-			return &anonymousClient{trace}, nil
+			return &messageClient{"ANONYMOUS", NewSecret(trace)}, nil
 		},
 		NewServer: newANONYMOUSServer,
 	}
@@ -39,12 +40,13 @@ func Anonymous(trace string) Mechanism {
 
 func usableWithNothing(_ *Conn, c *Credentials) error {
 	if c.Username != "" || c.AuthzID != "" || c.Password != nil || c.Token != nil || c.External {
-		return errors.New("sasl: it is for guests: it runs with empty Credentials alone")
+		return errNotGuest
 	}
 	return nil
 }
 
-// checkTrace refuses what trace information must not hold (RFC 4505, Section 3).
+// checkTrace refuses what trace information must not hold (RFC 4505, Sections 2 and
+// 3).
 func checkTrace(trace string) error {
 	switch {
 	case !utf8.ValidString(trace):
@@ -57,17 +59,8 @@ func checkTrace(trace string) error {
 			return fmt.Errorf("%w: character in trace information that cannot be shown", ErrBadCredentials)
 		}
 	}
+	if address, err := mail.ParseAddress(trace); strings.Contains(trace, "@") && (err != nil || address.Address != trace) {
+		return fmt.Errorf("%w: trace information with an @ that is no mail address", ErrBadCredentials)
+	}
 	return nil
-}
-
-type anonymousClient struct{ trace string }
-
-var _ Client = (*anonymousClient)(nil)
-
-func (c *anonymousClient) Start() (string, []byte, error) {
-	return "ANONYMOUS", append([]byte{}, c.trace...), nil
-}
-
-func (c *anonymousClient) Next([]byte) ([]byte, error) {
-	return nil, fmt.Errorf("%w: challenge after the only message", ErrProtocol)
 }

@@ -18,45 +18,18 @@ type AnonymousDirectory interface {
 	Anonymous(ctx context.Context, trace string) (username string, err error)
 }
 
-type anonymousServer struct {
-	identity
-	ctx       context.Context
-	directory Directory
-	asked     bool
-	over      bool
-}
-
-var (
-	_ Server     = (*anonymousServer)(nil)
-	_ Identifier = (*anonymousServer)(nil)
-)
-
 func newANONYMOUSServer(ctx context.Context, _ *Conn, d Directory) (Server, error) {
-	return &anonymousServer{ctx: ctx, directory: d}, nil
-}
-
-func (s *anonymousServer) Next(response []byte) (challenge []byte, done bool, err error) {
-	switch {
-	case s.over:
-		return nil, false, errAfterEnd()
-	case response == nil && !s.asked:
-		s.asked = true
-		return []byte{}, false, nil
-	}
-	s.over = true
-	if response == nil || !isTrace(response) {
-		return nil, false, malformed("trace information")
-	}
-	d, ok := s.directory.(AnonymousDirectory)
-	if !ok {
-		return nil, false, fmt.Errorf("%w: no guests", ErrRejected)
-	}
-	guest, err := named(d.Anonymous(s.ctx, string(response)))
-	if err != nil {
-		return nil, false, err
-	}
-	s.identity = identity{guest, "", true}
-	return nil, true, nil
+	return &messageServer{judge: func(message []byte) (authn, authz string, err error) {
+		if !isTrace(message) {
+			return "", "", malformed("trace information")
+		}
+		anonymous, ok := d.(AnonymousDirectory)
+		if !ok {
+			return "", "", fmt.Errorf("%w: no guests", ErrRejected)
+		}
+		authn, err = named(anonymous.Anonymous(ctx, string(message)))
+		return authn, "", err
+	}}, nil
 }
 
 // isTrace reports whether a message is trace information (RFC 4505, Sections 2

@@ -63,9 +63,10 @@ func Password(user, password string) *Authenticator {
 
 // Validate checks everything that can be checked without a connection and
 // without fetching a secret: names that cannot be sent, a password together with
-// a token generator, mechanisms in [Policy.Order] that do not exist, and
-// requirements that no mechanism for the credentials meets. Begin, Authenticate
-// and the engines call it before any I/O. All that is wrong is in the error.
+// a token generator, mechanisms in [Policy.Order] that do not exist, credentials
+// that no mechanism takes, such as none at all, and requirements that none for the
+// credentials meets. Begin, Authenticate and the engines call it before any I/O.
+// All that is wrong is in the error.
 func (a *Authenticator) Validate() error {
 	return join(append(a.Credentials.faults(), a.Policy.faults(a.registry(), &a.Credentials)...)...)
 }
@@ -303,7 +304,7 @@ func (a *Authenticator) Explain(c *Conn) []Decision {
 	chosen := false
 	for _, m := range a.mechanisms() {
 		reason := a.skip(m, c)
-		decisions = append(decisions, Decision{Mechanism: m.Name, Chosen: reason == nil && !chosen, Reason: reason})
+		decisions = append(decisions, Decision{m.Name, m.Traits, reason == nil && !chosen, reason})
 		chosen = chosen || reason == nil
 	}
 	return decisions

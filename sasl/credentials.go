@@ -94,7 +94,14 @@ var (
 	errNoPassword = errors.New("sasl: no password to sign in with")
 	errNoToken    = errors.New("sasl: no token generator to sign in with")
 	errNoAuthzID  = errors.New("sasl: it has no place for an authorization identity: leave Credentials.AuthzID empty")
+	errNoExternal = errors.New("sasl: Credentials.External is not set: set it to sign in by client certificate")
+	errNotGuest   = errors.New("sasl: it is for guests: it runs with empty Credentials alone")
 )
+
+// credentialReasons are those of them that hold on any connection.
+func credentialReasons() []error {
+	return []error{errNoPassword, errNoToken, errNoAuthzID, errNoExternal, errNotGuest}
+}
 
 func usableWithPassword(_ *Conn, c *Credentials) error {
 	if c.Password == nil {

@@ -3,6 +3,7 @@ package sasl
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // A Directory is a server's store of accounts. Implementations must be safe for
@@ -47,6 +48,14 @@ type Account struct {
 	// MayActAs reports whether the account may act as that authorization
 	// identity. Nil means: as nobody but itself.
 	MayActAs func(authzid string) bool
+}
+
+// allow refuses the account of authn if it may not act as authz.
+func (a *Account) allow(authn, authz string) error {
+	if !a.mayActAs(authn, authz) {
+		return fmt.Errorf("%w: may not act as the authorization identity", ErrRejected)
+	}
+	return nil
 }
 
 // mayActAs reports whether the account of authn may act as authz.

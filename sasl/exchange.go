@@ -51,8 +51,8 @@ type Exchange struct {
 	authenticator *Authenticator
 	mechanism     *Mechanism
 	client        Client
-	token         Token          // what was fetched for it, if anything was
-	password      passwordDigest // likewise
+	token         Token        // what was fetched for it, if anything was
+	password      *fingerprint // likewise
 
 	state        exchangeState
 	rounds       int
@@ -191,11 +191,11 @@ func (x *Exchange) remember() {
 			a.refusals.add(x.token, x.result)
 		}
 	}
-	if x.password.known {
+	if x.password != nil {
 		if x.result == nil {
-			a.passwords.accepted(x.password)
+			a.passwords.accepted(*x.password)
 		} else if judged && refusesPassword(x.result) {
-			a.passwords.add(x.password, x.result)
+			a.passwords.add(*x.password, x.result)
 		}
 	}
 }
@@ -216,7 +216,7 @@ func (x *Exchange) mechanismRefused() bool {
 	if errors.As(x.result, &named) { // the server did run it
 		return false
 	}
-	return !x.sent || !x.password.known || x.mechanism.Traits.Has(Concealed)
+	return !x.sent || x.password == nil || x.mechanism.Traits.Has(Concealed)
 }
 
 func (x *Exchange) finish(verdict error) error {

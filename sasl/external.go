@@ -3,7 +3,6 @@ package sasl
 import (
 	"context"
 	"errors"
-	"fmt"
 )
 
 // EXTERNAL is RFC 4422, Appendix A. The TLS handshake has shown the client's
@@ -26,30 +25,16 @@ func externalMechanism() Mechanism {
 func usableWithCertificate(conn *Conn, c *Credentials) error {
 	switch {
 	case !c.External:
-		return errors.New("sasl: Credentials.External is not set: set it to sign in by client certificate")
+		return errNoExternal
 	case !conn.ClientCert:
 		return errors.New("sasl: no client certificate was shown on this connection: put one into the TLS configuration")
 	}
 	return nil
 }
 
-type externalClient struct{ authzID string }
-
-var _ Client = (*externalClient)(nil)
-
 func newEXTERNALClient(_ context.Context, _ *Conn, c *Credentials) (Client, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	return &externalClient{c.AuthzID}, nil
-}
-
-// Start returns the authorization identity, or an initial response that is
-// empty and present: "AUTH EXTERNAL =" (RFC 4954, Section 4).
-func (c *externalClient) Start() (string, []byte, error) {
-	return "EXTERNAL", append([]byte{}, c.authzID...), nil
-}
-
-func (c *externalClient) Next([]byte) ([]byte, error) {
-	return nil, fmt.Errorf("%w: challenge after the only message", ErrProtocol)
+	return &messageClient{"EXTERNAL", NewSecret(c.AuthzID)}, nil
 }

@@ -16,59 +16,29 @@ type ExternalDirectory interface {
 	External(ctx context.Context, conn *Conn) (username string, err error)
 }
 
-type externalServer struct {
-	identity
-	ctx       context.Context
-	conn      *Conn
-	directory Directory
-	asked     bool
-	over      bool
-}
-
-var (
-	_ Server     = (*externalServer)(nil)
-	_ Identifier = (*externalServer)(nil)
-)
-
 func newEXTERNALServer(ctx context.Context, conn *Conn, d Directory) (Server, error) {
-	return &externalServer{ctx: ctx, conn: conn, directory: d}, nil
+	return &messageServer{judge: func(message []byte) (authn, authz string, err error) {
+		if authz = string(message); checkIdentity("", authz) != nil {
+			return "", "", malformed("authorization identity")
+		}
+		if authn, err = certified(ctx, conn, d); err != nil {
+			return "", "", err
+		}
+		account, err := lookup(ctx, d, authn)
+		if err != nil {
+			return "", "", err
+		}
+		return authn, authz, account.allow(authn, authz)
+	}}, nil
 }
 
-func (s *externalServer) Next(response []byte) (challenge []byte, done bool, err error) {
-	switch {
-	case s.over:
-		return nil, false, errAfterEnd()
-	case response == nil && !s.asked:
-		s.asked = true
-		return []byte{}, false, nil
-	}
-	s.over = true
-	authz := string(response)
-	if response == nil || checkIdentity("", authz) != nil {
-		return nil, false, malformed("authorization identity")
-	}
-	authn, err := s.user()
-	if err != nil {
-		return nil, false, err
-	}
-	account, err := lookup(s.ctx, s.directory, authn)
-	if err != nil {
-		return nil, false, err
-	}
-	if !account.mayActAs(authn, authz) {
-		return nil, false, fmt.Errorf("%w: may not act as the authorization identity", ErrRejected)
-	}
-	s.identity = identity{authn, authz, true}
-	return nil, true, nil
-}
-
-// user asks the directory who the client is.
-func (s *externalServer) user() (string, error) {
-	d, ok := s.directory.(ExternalDirectory)
-	if !ok || !s.conn.ClientCert {
+// certified asks the directory whose the client's certificate is.
+func certified(ctx context.Context, conn *Conn, d Directory) (string, error) {
+	external, ok := d.(ExternalDirectory)
+	if !ok || !conn.ClientCert {
 		return "", fmt.Errorf("%w: no client certificate, or no use for one", ErrRejected)
 	}
-	return named(d.External(s.ctx, s.conn))
+	return named(external.External(ctx, conn))
 }
 
 // named turns what a directory says of a client without a name of its own into

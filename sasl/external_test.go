@@ -112,13 +112,17 @@ func TestANONYMOUSIsNeverAutomatic(t *testing.T) {
 		"password": {Username: user, Password: secret},
 		"token":    {Username: user, Token: generator},
 		"external": {External: true},
-		"name":     {Username: user},
-		"authzid":  {AuthzID: user},
 	} {
 		a := &sasl.Authenticator{Credentials: c, Registry: sasl.Default().With(sasl.Anonymous("trace"))}
 		_, err := a.Begin(t.Context(), secure("ANONYMOUS"))
 		if none := new(sasl.NoMechanismError); !errors.As(err, &none) {
 			t.Errorf("%s: %v, want a NoMechanismError", name, err)
+		}
+	}
+	for name, c := range map[string]sasl.Credentials{"name": {Username: user}, "authzid": {AuthzID: user}} {
+		a := &sasl.Authenticator{Credentials: c, Registry: sasl.Default().With(sasl.Anonymous("trace"))}
+		if err := a.Validate(); !errors.Is(err, sasl.ErrBadCredentials) {
+			t.Errorf("%s: %v, want ErrBadCredentials", name, err)
 		}
 	}
 	guest := &sasl.Authenticator{Registry: sasl.Default().With(sasl.Anonymous("trace"))}

@@ -160,7 +160,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		"no Conn":                  {sasl.Password(user, password), nil, "the Conn is nil"},
 		"TokenString of nothing":   {sasl.OAuth(user, generator), secure("XOAUTH2"), "TokenString was given a nil function"},
 		"ANONYMOUS out of nowhere": {&sasl.Authenticator{Policy: sasl.Policy{Order: []string{"anonymous"}}}, secure("ANONYMOUS"), `With(sasl.Anonymous(""))`},
-		"Bearer without generator": {&sasl.Authenticator{Registry: sasl.Default().With(custom("X-BEARER", 999, sasl.Bearer))}, secure("X-BEARER"), "X-BEARER: no token generator to sign in with"},
+		"Bearer without generator": {&sasl.Authenticator{Registry: sasl.Default().With(custom("X-BEARER", 999, sasl.Bearer))}, secure("X-BEARER"), "there is nothing to sign in with: set Password or Token"},
 	} {
 		server := play()
 		_, err := c.a.Authenticate(t.Context(), c.conn, server)

@@ -196,6 +196,9 @@ func TestNegotiation(t *testing.T) {
 				if d.Chosen != (d.Reason == nil && len(got) == 1) {
 					t.Errorf("%s: chosen %v", d.Mechanism, d.Chosen)
 				}
+				if m, ok := test.registry.Lookup(d.Mechanism); !ok || d.Traits != m.Traits {
+					t.Errorf("%s: traits %b, want %b", d.Mechanism, d.Traits, m.Traits)
+				}
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("usable (-want +got):\n%s", diff)
@@ -331,6 +334,28 @@ func TestValidate(t *testing.T) {
 			sasl.Credentials{Username: user, Password: secret},
 			[]string{"PLAIN", "LOGIN", "plain"},
 			nil, `Policy.Order names "plain" twice`,
+		},
+		{"nothing", sasl.Credentials{}, nil, sasl.ErrBadCredentials, "nothing to sign in with: set Password or Token"},
+		{"nil generator", sasl.OAuth(user, nil).Credentials, nil, sasl.ErrBadCredentials, "nothing to sign in with: set Password or Token"},
+		{"certificate", sasl.Credentials{External: true}, nil, nil, ""},
+		{
+			"token for mechanisms that take passwords",
+			sasl.Credentials{Username: user, Token: generator},
+			[]string{"SCRAM-SHA-256", "PLAIN"},
+			sasl.ErrBadCredentials, "no mechanism in Policy.Order takes them",
+		},
+		{
+			"password for one that takes tokens",
+			sasl.Credentials{Username: user, Password: secret},
+			[]string{"XOAUTH2"},
+			sasl.ErrBadCredentials, "no mechanism in Policy.Order takes them",
+		},
+		{"one of two mechanisms takes a token", sasl.Credentials{Username: user, Token: generator}, []string{"PLAIN", "XOAUTH2"}, nil, ""},
+		{
+			"authorization identity for one that has no place for it",
+			sasl.Credentials{Username: user, AuthzID: "other", Token: generator},
+			[]string{"XOAUTH2"},
+			sasl.ErrBadCredentials, "no mechanism in Policy.Order takes them",
 		},
 	}
 	for _, test := range tests {

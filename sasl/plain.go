@@ -1,9 +1,6 @@
 package sasl
 
-import (
-	"context"
-	"fmt"
-)
+import "context"
 
 // PLAIN is RFC 4616. Its one message (Section 2) is
 //
@@ -20,22 +17,10 @@ func plainMechanism() Mechanism {
 	}
 }
 
-type plainClient struct{ message Secret }
-
-var _ Client = (*plainClient)(nil)
-
 func newPLAINClient(ctx context.Context, _ *Conn, c *Credentials) (Client, error) {
 	password, err := c.FetchPassword(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &plainClient{NewSecret(c.AuthzID + "\x00" + c.Username + "\x00" + password.Reveal())}, nil
-}
-
-func (c *plainClient) Start() (string, []byte, error) {
-	return "PLAIN", []byte(c.message.Reveal()), nil
-}
-
-func (c *plainClient) Next([]byte) ([]byte, error) {
-	return nil, fmt.Errorf("%w: challenge after the only message", ErrProtocol)
+	return &messageClient{"PLAIN", NewSecret(c.AuthzID + "\x00" + c.Username + "\x00" + password.Reveal())}, nil
 }

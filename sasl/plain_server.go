@@ -6,41 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-type plainServer struct {
-	identity
-	ctx       context.Context
-	directory Directory
-	asked     bool
-	over      bool
-}
-
-var (
-	_ Server     = (*plainServer)(nil)
-	_ Identifier = (*plainServer)(nil)
-)
-
 func newPLAINServer(ctx context.Context, _ *Conn, d Directory) (Server, error) {
-	return &plainServer{ctx: ctx, directory: d}, nil
-}
-
-func (s *plainServer) Next(response []byte) (challenge []byte, done bool, err error) {
-	if s.over {
-		return nil, false, errAfterEnd()
-	}
-	if response == nil && !s.asked {
-		s.asked = true
-		return []byte{}, false, nil
-	}
-	s.over = true
-	authz, authn, password, err := parsePLAIN(response)
-	if err != nil {
-		return nil, false, err
-	}
-	if err := signInByPassword(s.ctx, s.directory, authn, authz, password); err != nil {
-		return nil, false, err
-	}
-	s.identity = identity{authn, authz, true}
-	return nil, true, nil
+	return &messageServer{judge: func(message []byte) (authn, authz string, err error) {
+		authz, authn, password, err := parsePLAIN(message)
+		if err != nil {
+			return "", "", err
+		}
+		return authn, authz, signInByPassword(ctx, d, authn, authz, password)
+	}}, nil
 }
 
 // parsePLAIN takes the message apart (RFC 4616, Section 2): exactly two NULs,

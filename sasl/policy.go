@@ -34,8 +34,9 @@ type Policy struct {
 // A Decision is what negotiation makes of one mechanism.
 type Decision struct {
 	Mechanism string
-	Chosen    bool  // it is the one that would run first
-	Reason    error // why it cannot run here; nil if it can
+	Traits    Traits // of the mechanism
+	Chosen    bool   // it is the one that would run first
+	Reason    error  // why it cannot run here; nil if it can
 }
 
 // The reasons why a policy forbids a mechanism, in words for its user.
@@ -111,8 +112,8 @@ func (p *Policy) faults(r *Registry, c *Credentials) []error {
 			errs = append(errs, fmt.Errorf("sasl: Policy.Order names %q twice", name))
 		}
 	}
-	if (p.RequireMutual || p.RequireBinding) && len(errs) == 0 && !p.satisfiable(r, c) {
-		errs = append(errs, errUnsatisfiable)
+	if len(errs) == 0 && !p.satisfiable(r, c) {
+		errs = append(errs, p.unsatisfied(c))
 	}
 	return errs
 }
@@ -126,20 +127,39 @@ func notInRegistry(name string) error {
 	return fmt.Errorf("sasl: Policy.Order names %q, which the registry does not have%s", name, hint)
 }
 
-var errUnsatisfiable = errors.New("sasl: no mechanism that takes these credentials can do what Policy.RequireMutual or " +
-	"Policy.RequireBinding wants: SCRAM can, with a password")
+// The reasons why there is no connection on which the credentials could sign in.
+var (
+	errUnsatisfiable = errors.New("sasl: no mechanism that takes these credentials can do what Policy.RequireMutual or " +
+		"Policy.RequireBinding wants: SCRAM can, with a password")
+	errNothing      = fmt.Errorf("%w: there is nothing to sign in with: set Password or Token", ErrBadCredentials)
+	errNotOrdered   = fmt.Errorf("%w: no mechanism in Policy.Order takes them", ErrBadCredentials)
+	errNoneForThese = fmt.Errorf("%w: no mechanism of the registry takes them", ErrBadCredentials)
+)
 
 // satisfiable reports whether there may be a connection on which the policy
 // allows a mechanism that takes the credentials.
 func (p *Policy) satisfiable(r *Registry, c *Credentials) bool {
 	return slices.ContainsFunc(r.ranked, func(m *Mechanism) bool {
-		if m.NewClient == nil || p.rules(m) != nil {
+		switch {
+		case m.NewClient == nil, p.rules(m) != nil, m.Traits.Has(Bearer) && c.Token == nil:
 			return false
-		}
-		if m.Usable == nil {
+		case m.Usable == nil:
 			return true
 		}
 		reason := m.Usable(&Conn{}, c)
-		return !errors.Is(reason, errNoPassword) && !errors.Is(reason, errNoToken)
+		return !slices.ContainsFunc(credentialReasons(), func(of error) bool { return errors.Is(reason, of) })
 	})
+}
+
+// unsatisfied says why nothing is satisfiable.
+func (p *Policy) unsatisfied(c *Credentials) error {
+	switch {
+	case p.RequireMutual, p.RequireBinding:
+		return errUnsatisfiable
+	case c.Password == nil && c.Token == nil && !c.External:
+		return errNothing
+	case len(p.Order) > 0:
+		return errNotOrdered
+	}
+	return errNoneForThese
 }

@@ -2,8 +2,6 @@ package sasl
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"fmt"
 	"slices"
 	"sync"
@@ -19,13 +17,13 @@ const maxDerived = 8
 // remembers nothing.
 type scramCache struct {
 	mu      sync.Mutex
-	seed    Secret // of the digests, so that they tell nothing where they are seen
+	prints  fingerprinter
 	derived []*derivation
 }
 
 // A derivation is under way until done is closed.
 type derivation struct {
-	id   [sha256.Size]byte
+	id   fingerprint
 	done chan struct{}
 	keys scramKeys
 	good bool
@@ -71,12 +69,7 @@ func (d *derivation) wait(ctx context.Context) error {
 func (c *scramCache) join(what string) (d *derivation, mine bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.seed.IsZero() {
-		c.seed = randomKey()
-	}
-	mac := hmac.New(sha256.New, []byte(c.seed.Reveal()))
-	mac.Write([]byte(what))
-	id := [sha256.Size]byte(mac.Sum(nil))
+	id := c.prints.of(what)
 	for _, d := range c.derived {
 		if d.id == id {
 			return d, false

@@ -30,6 +30,42 @@ func errAfterEnd() error {
 
 func malformed(what string) error { return fmt.Errorf("%w: malformed message: %s", ErrProtocol, what) }
 
+// A messageServer is the server of a mechanism in which the client has one thing to
+// say: with its initial response or, if there is none, when it is asked for it by
+// an empty challenge.
+type messageServer struct {
+	identity
+	// judge says who has signed in by a message, which is not nil.
+	judge func(message []byte) (authn, authz string, err error)
+	asked bool
+	over  bool
+}
+
+var (
+	_ Server     = (*messageServer)(nil)
+	_ Identifier = (*messageServer)(nil)
+)
+
+func (s *messageServer) Next(response []byte) (challenge []byte, done bool, err error) {
+	switch {
+	case s.over:
+		return nil, false, errAfterEnd()
+	case response == nil && !s.asked:
+		s.asked = true
+		return []byte{}, false, nil
+	}
+	s.over = true
+	if response == nil {
+		return nil, false, malformed("there is none")
+	}
+	authn, authz, err := s.judge(response)
+	if err != nil {
+		return nil, false, err
+	}
+	s.identity = identity{authn, authz, true}
+	return nil, true, nil
+}
+
 // signInByPassword checks a password and the right to act as authz.
 func signInByPassword(ctx context.Context, d Directory, authn, authz, password string) error {
 	account, err := lookup(ctx, d, authn)
@@ -41,10 +77,7 @@ func signInByPassword(ctx context.Context, d Directory, authn, authz, password s
 	if err != nil || !good {
 		return fmt.Errorf("%w: unknown user or wrong password", ErrRejected)
 	}
-	if !account.mayActAs(authn, authz) {
-		return fmt.Errorf("%w: may not act as the authorization identity", ErrRejected)
-	}
-	return nil
+	return account.allow(authn, authz)
 }
 
 // signInByToken checks a token. An *OAuthError means an error challenge.

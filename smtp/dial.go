@@ -137,7 +137,7 @@ func (c *Client) open(ctx context.Context) error {
 		return err
 	}
 	if c.cfg.Auth != nil {
-		if c.authLater = c.mayGroupAuth(); !c.authLater {
+		if c.authLater = c.groupedMechanism(); c.authLater == "" {
 			if err := c.signIn(ctx, &authTransport{c}); err != nil {
 				return err
 			}

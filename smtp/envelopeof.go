@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/mail"
+	"net/textproto"
 	"strings"
 )
 
@@ -201,26 +202,33 @@ func envelopeOf(h header) (Envelope, error) {
 		return Envelope{}, err
 	}
 	if len(env.To) == 0 {
-		return Envelope{}, fmt.Errorf("%w: no recipient in %sTo, Cc or Bcc", ErrEnvelope, prefix)
+		return Envelope{}, fmt.Errorf("%w: no recipient in %s, %s or %s", ErrEnvelope,
+			written(prefix+"to"), written(prefix+"cc"), written(prefix+"bcc"))
 	}
 	return env, nil
 }
 
 // sender returns the mailbox in Sender, or the only one in From.
 func (h header) sender(prefix string) (string, error) {
-	for _, name := range []string{"sender", "from"} {
-		list, err := h.mailboxes(prefix + name)
+	sender, from := prefix+"sender", prefix+"from"
+	for _, name := range []string{sender, from} {
+		list, err := h.mailboxes(name)
 		switch {
 		case err != nil:
 			return "", err
 		case len(list) == 1:
 			return list[0], nil
+		case len(list) > 1 && name == from:
+			return "", fmt.Errorf("%w: %d mailboxes in %s and no %s", ErrEnvelope, len(list), written(from), written(sender))
 		case len(list) > 1:
-			return "", fmt.Errorf("%w: %d mailboxes in %s%s and no Sender", ErrEnvelope, len(list), prefix, name)
+			return "", fmt.Errorf("%w: %d mailboxes in %s", ErrEnvelope, len(list), written(sender))
 		}
 	}
-	return "", fmt.Errorf("%w: no %sFrom in the header", ErrEnvelope, prefix)
+	return "", fmt.Errorf("%w: no %s in the header", ErrEnvelope, written(from))
 }
+
+// written is the name of a field as people write it.
+func written(name string) string { return textproto.CanonicalMIMEHeaderKey(name) }
 
 // mailboxes returns the mailboxes in all fields of that name.
 func (h header) mailboxes(name string) ([]string, error) {
@@ -234,7 +242,7 @@ func (h header) mailboxes(name string) ([]string, error) {
 		}
 		addrs, err := parser.ParseList(value)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %s field: %w", ErrEnvelope, name, err)
+			return nil, fmt.Errorf("%w: %.100q in %s is no list of addresses such as friend@example.com", ErrEnvelope, value, written(name))
 		}
 		for _, a := range addrs {
 			list = append(list, requote(a.Address))

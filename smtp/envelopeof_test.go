@@ -113,23 +113,29 @@ func TestEnvelopeOfRefuses(t *testing.T) {
 		name string
 		m    Message
 		is   error
+		text string // in the error
 	}{
-		{"nil", nil, ErrMessage},
-		{"WriterTo", WriterTo(strings.NewReader("From: a@x.test\nTo: b@x.test\n\n")), ErrEnvelope},
-		{"no file", File("no such file"), ErrMessage},
-		{"no From", Bytes([]byte("To: b@x.test\n\n")), ErrEnvelope},
-		{"two in From", Bytes([]byte("From: a@x.test, c@x.test\nTo: b@x.test\n\n")), ErrEnvelope},
-		{"no recipient", Bytes([]byte("From: a@x.test\n\n")), ErrEnvelope},
-		{"only a group without members", Bytes([]byte("From: a@x.test\nTo: undisclosed-recipients:;\n\n")), ErrEnvelope},
-		{"bad address", Bytes([]byte("From: a@x.test\nTo: b@@x\n\n")), ErrEnvelope},
-		{"Resent without From", Bytes([]byte("Resent-To: r@x.test\nFrom: a@x.test\nTo: b@x.test\n\n")), ErrEnvelope},
-		{"empty", Bytes(nil), ErrEnvelope},
-		{"endless header", Bytes([]byte(strings.Repeat("X: y\n", 1<<20))), ErrMessage},
-		{"read already", func() Message { m := Reader(strings.NewReader("")); m.Open(); return m }(), ErrConsumed},
+		{"nil", nil, ErrMessage, "it is nil"},
+		{"WriterTo", WriterTo(strings.NewReader("From: a@x.test\nTo: b@x.test\n\n")), ErrEnvelope, ""},
+		{"no file", File("no such file"), ErrMessage, "no such file"},
+		{"no From", Bytes([]byte("To: b@x.test\n\n")), ErrEnvelope, "no From in the header"},
+		{"two in From", Bytes([]byte("From: a@x.test, c@x.test\nTo: b@x.test\n\n")), ErrEnvelope, "2 mailboxes in From and no Sender"},
+		{"two in Sender", Bytes([]byte("Sender: a@x.test, c@x.test\nFrom: a@x.test\nTo: b@x.test\n\n")), ErrEnvelope, "2 mailboxes in Sender"},
+		{"two in Resent-From", Bytes([]byte("Resent-From: a@x.test, c@x.test\nResent-To: b@x.test\n\n")), ErrEnvelope, "2 mailboxes in Resent-From and no Resent-Sender"},
+		{"no recipient", Bytes([]byte("From: a@x.test\n\n")), ErrEnvelope, "no recipient in To, Cc or Bcc"},
+		{"only a group without members", Bytes([]byte("From: a@x.test\nTo: undisclosed-recipients:;\n\n")), ErrEnvelope, "no recipient in To, Cc or Bcc"},
+		{"bad address", Bytes([]byte("From: a@x.test\nTo: b@@x\n\n")), ErrEnvelope, `"b@@x" in To is no list of addresses`},
+		{"words for an address", Bytes([]byte("From: Kim of\n Example\nTo: b@x.test\n\n")), ErrEnvelope, `"Kim of Example" in From is no list of addresses`},
+		{"Resent without From", Bytes([]byte("Resent-To: r@x.test\nFrom: a@x.test\nTo: b@x.test\n\n")), ErrEnvelope, "no Resent-From in the header"},
+		{"Resent without To", Bytes([]byte("Resent-From: r@x.test\nFrom: a@x.test\nTo: b@x.test\n\n")), ErrEnvelope, "no recipient in Resent-To, Resent-Cc or Resent-Bcc"},
+		{"empty", Bytes(nil), ErrEnvelope, ""},
+		{"endless header", Bytes([]byte(strings.Repeat("X: y\n", 1<<20))), ErrMessage, ""},
+		{"read already", func() Message { m := Reader(strings.NewReader("")); m.Open(); return m }(), ErrConsumed, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if env, _, err := EnvelopeOf(tt.m); !errors.Is(err, tt.is) || env.To != nil {
-				t.Errorf("got %+v, %v; want %v", env, err, tt.is)
+			env, _, err := EnvelopeOf(tt.m)
+			if !errors.Is(err, tt.is) || env.To != nil || !strings.Contains(err.Error(), tt.text) {
+				t.Errorf("got %+v, %v; want %v, %q", env, err, tt.is, tt.text)
 			}
 		})
 	}

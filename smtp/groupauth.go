@@ -9,31 +9,31 @@ import (
 	"github.com/seed-55a66e92/postern/sasl"
 )
 
-// mayGroupAuth reports whether AUTH can share a group with MAIL: the mechanism
-// that would run takes one round trip whatever the server says (RFC 4954,
-// Section 4). Those for tokens do not: their refusal waits for an answer.
-func (c *Client) mayGroupAuth() bool {
+// groupedMechanism returns the mechanism whose AUTH can share a group with MAIL,
+// "" for none: the one that would run, if it takes one round trip whatever the
+// server says (RFC 4954, Section 4). Those for tokens do not: their refusal waits
+// for an answer.
+func (c *Client) groupedMechanism() string {
 	if !c.cfg.AuthInGroup || !c.ext.has("PIPELINING") || c.quirks().NoPipelining {
-		return false
+		return ""
 	}
 	for _, d := range c.cfg.Auth.Explain(c.facts()) {
-		if d.Chosen {
-			m, ok := c.cfg.Auth.Registry.Lookup(d.Mechanism)
-			return ok && m.Traits.Has(sasl.OneRoundTrip)
+		if d.Chosen && d.Traits.Has(sasl.OneRoundTrip) {
+			return d.Mechanism
 		}
 	}
-	return false
+	return ""
 }
 
 // beginGroup writes the commands in c.out, behind AUTH if the sign-in was put
 // off until now. If that fails the connection is closed, so that the server,
 // whatever it made of the commands, gets no content.
 func (c *Client) beginGroup(ctx context.Context) error {
-	if !c.authLater {
+	if c.authLater == "" {
 		return c.writer.begin(ctx, "MAIL", c.out)
 	}
-	c.authLater = false
-	t := &groupTransport{authTransport: authTransport{c}}
+	t := &groupTransport{authTransport: authTransport{c}, mechanism: c.authLater}
+	c.authLater = ""
 	if err := c.signIn(ctx, t); err != nil {
 		return c.conn.fail(err)
 	}
@@ -47,8 +47,9 @@ func (c *Client) beginGroup(ctx context.Context) error {
 // that its mechanism has to say. Any other AUTH goes alone.
 type groupTransport struct {
 	authTransport
-	sent    bool  // the commands have gone out
-	verdict error // what the server said of the AUTH before them
+	mechanism string // which may go with them
+	sent      bool   // the commands have gone out
+	verdict   error  // what the server said of the AUTH before them
 }
 
 var _ sasl.Transport = (*groupTransport)(nil)
@@ -58,9 +59,8 @@ func (t *groupTransport) Auth(ctx context.Context, mechanism string, initial []b
 	if t.sent {
 		return sasl.Reply{}, t.outOfStep()
 	}
-	m, ok := t.c.cfg.Auth.Registry.Lookup(mechanism)
 	inline := inlineAuth(mechanism, initial)
-	if !ok || !m.Traits.Has(sasl.OneRoundTrip) || initial == nil || len(inline)+len("\r\n") > maxCommandLine {
+	if mechanism != t.mechanism || initial == nil || len(inline)+len("\r\n") > maxCommandLine {
 		return t.authTransport.Auth(ctx, mechanism, initial)
 	}
 	conn := t.c.conn

@@ -97,6 +97,23 @@ func verbs(s mock.Session) string {
 	return strings.Join(list, " ")
 }
 
+// tree returns an error and all that it wraps.
+func tree(err error) []error {
+	if err == nil {
+		return nil
+	}
+	all := []error{err}
+	switch err := err.(type) {
+	case interface{ Unwrap() error }:
+		all = append(all, tree(err.Unwrap())...)
+	case interface{ Unwrap() []error }:
+		for _, e := range err.Unwrap() {
+			all = append(all, tree(e)...)
+		}
+	}
+	return all
+}
+
 // scan fails the test if a secret, its base64 or half of it shows in any of the
 // texts, or in any formatting of the values.
 func scan(t *testing.T, secret string, values ...any) {

@@ -31,7 +31,7 @@ func (t *transaction) makePlan() error {
 	if t.form == dataForm && (c.cfg.Chunking || first) && t.canChunk() {
 		t.form = chunkForm
 	}
-	t.inGroup = first && t.form != dataForm && t.pipelining && !c.authLater && !t.job.env.AllOrNothing &&
+	t.inGroup = first && t.form != dataForm && t.pipelining && c.authLater == "" && !t.job.env.AllOrNothing &&
 		t.job.content.scanned && t.job.content.size <= firstChunk
 	c.body.chunked.lag = 0
 	if t.pipelining && !c.lmtp {

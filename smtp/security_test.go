@@ -179,7 +179,7 @@ func TestSecretsStayHidden(t *testing.T) {
 			if (err == nil) != (name == "accepted") {
 				t.Errorf("got %v", err)
 			}
-			for e := err; e != nil; e = errors.Unwrap(e) {
+			for _, e := range tree(err) {
 				scan(t, token, e)
 			}
 			scan(t, token, cfg, &cfg, a, a.Credentials, c, res, logged.String(), s.Transcript().String())

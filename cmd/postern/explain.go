@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"syscall"
 
 	"github.com/seed-55a66e92/postern/sasl"
 	"github.com/seed-55a66e92/postern/smtp"
@@ -37,6 +38,7 @@ func plain(line string) string {
 		": smtp: ", ": ", ": sasl: ", ": ", "; smtp: ", "; ", "; sasl: ", "; ",
 		"not in Policy.Order", "not named by --mechanism",
 		"Policy.Order names", "--mechanism names",
+		"mechanism in Policy.Order", "mechanism named by --mechanism",
 		"name it in Policy.Order", "name it with --mechanism",
 	).Replace(line)
 }
@@ -100,6 +102,8 @@ func advice(err error) string {
 		return "another kind of credential or another --mechanism may do"
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "check the name of the server"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "nothing listens there: check host and port"
 	}
 	return ""
 }

@@ -70,7 +70,9 @@ func TestSendNoGreeting(t *testing.T) {
 // Errors name flags, not the fields that they set.
 func TestSendNamesFlags(t *testing.T) {
 	srv := startServer(t)
-	args := toServer(t, srv, append(withToken(t, goodToken), "--mechanism", "PLAIN", writeFile(t, "m.eml", testMessage))...)
+	args := toServer(t, srv, "--user", testUser, "--password-file", writeFile(t, "password", password),
+		"--mechanism", "CRAM-MD5", writeFile(t, "m.eml", testMessage))
+	checkFailure(t, invoke(t, "", args...), outcome{exitConfig, "", "postern: sign-in: no usable mechanism: the server offers XOAUTH2 "})
 	for _, args := range [][]string{args, append(args, "--dry-run")} {
 		got := invoke(t, "", args...)
 		text := got.stdout + got.stderr

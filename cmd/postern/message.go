@@ -179,7 +179,7 @@ func addresses(flag string, values []string) ([]string, error) {
 		}
 		parsed, err := mail.ParseAddressList(value)
 		if err != nil {
-			return nil, failf(exitData, "%s: %.100q is not an address: %s", flag, value, strings.TrimPrefix(err.Error(), "mail: "))
+			return nil, failf(exitData, "%s: %.100q is no address like friend@example.com", flag, value)
 		}
 		for _, p := range parsed {
 			mailbox := mailboxOf(p)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/seed-55a66e92/postern/sasl"
 	"github.com/seed-55a66e92/postern/smtp"
@@ -54,8 +55,8 @@ func (a *app) printPlan(o *sendOptions, cfg smtp.Config, env smtp.Envelope, msg 
 		return nil
 	}
 	fmt.Fprintf(w, "sign-in   as %s, by --%s\n", oneLine(o.credentials.user), o.credentials.source())
-	for _, d := range cfg.Auth.Explain(supposed(cfg)) {
-		fmt.Fprintf(w, "          %s\n", decision(d))
+	for _, line := range choice(cfg.Auth, supposed(cfg)) {
+		fmt.Fprintf(w, "          %s\n", line)
 	}
 	if cfg.Auth.Credentials.Token != nil && cfg.Profile != nil && cfg.Profile.NoOAuth != "" {
 		fmt.Fprintf(w, "advice    %s\n", cfg.Profile.NoOAuth)
@@ -80,14 +81,32 @@ func supposed(cfg smtp.Config) *sasl.Conn {
 	return &sasl.Conn{Service: "smtp", TLS: new(tls.ConnectionState), Verified: true, Offered: offered}
 }
 
-func decision(d sasl.Decision) string {
-	switch {
-	case d.Reason != nil:
-		return d.Mechanism + ": no, " + plain(oneLine(d.Reason.Error()))
-	case d.Chosen:
-		return d.Mechanism + ": first, if the server offers it"
+// choice says which mechanisms would run, and then why the others would not: those
+// that are not offered come last, as there the user can do nothing.
+func choice(a *sasl.Authenticator, conn *sasl.Conn) []string {
+	var lines, reasons, missing []string
+	skipped := map[string][]string{} // by reason
+	for _, d := range a.Explain(conn) {
+		switch {
+		case d.Chosen:
+			lines = append(lines, d.Mechanism+": first, if the server offers it")
+			continue
+		case d.Reason == nil:
+			lines = append(lines, d.Mechanism+": else this one")
+			continue
+		}
+		reason := plain(oneLine(d.Reason.Error()))
+		if known := skipped[reason] != nil; !known && conn.Offers(d.Mechanism) {
+			reasons = append(reasons, reason)
+		} else if !known {
+			missing = append(missing, reason)
+		}
+		skipped[reason] = append(skipped[reason], d.Mechanism)
 	}
-	return d.Mechanism + ": else this one"
+	for _, reason := range append(reasons, missing...) {
+		lines = append(lines, strings.Join(skipped[reason], ", ")+": no, "+reason)
+	}
+	return lines
 }
 
 // sizeOf returns how many octets a message will have on the wire, with CRLF line

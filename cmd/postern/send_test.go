@@ -176,18 +176,9 @@ to        b@example.com
 to        hidden@example.com
 message   ` + strconv.Itoa(len(sentMessage)) + ` octets
 sign-in   as user@example.com, by --token-command
-          EXTERNAL: no, not offered by the server
           XOAUTH2: first, if the server offers it
-          OAUTHBEARER: no, not offered by the server
-          SCRAM-SHA-512-PLUS: no, not offered by the server
-          SCRAM-SHA-256-PLUS: no, not offered by the server
-          SCRAM-SHA-1-PLUS: no, not offered by the server
-          SCRAM-SHA-512: no, not offered by the server
-          SCRAM-SHA-256: no, not offered by the server
-          SCRAM-SHA-1: no, not offered by the server
-          PLAIN: no, not offered by the server
           LOGIN: no, no password to sign in with
-          CRAM-MD5: no, not offered by the server
+          EXTERNAL, OAUTHBEARER, SCRAM-SHA-512-PLUS, SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, SCRAM-SHA-512, SCRAM-SHA-256, SCRAM-SHA-1, PLAIN, CRAM-MD5: no, not offered by the server
 `
 	if got != (outcome{exitOK, want, ""}) {
 		t.Errorf("got %+v, want %s", got, want)

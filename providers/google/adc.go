@@ -97,7 +97,7 @@ func baseOf(file []byte, o Options, depth int) (Base, error) {
 		return userBase(f, o)
 	case typeKey:
 		return keyBase(f, o)
-	case typeExternal, typeExternalUser:
+	case typeExternal:
 		return ExternalAccountBase(file, o)
 	case typeImpersonated:
 		account, source, err := f.standIn(o, depth)

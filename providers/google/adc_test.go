@@ -127,6 +127,31 @@ func TestDefaultDelegates(t *testing.T) {
 	}
 }
 
+// TestQuotaProject shows that a user's requests count towards the project that
+// the user has chosen.
+func TestQuotaProject(t *testing.T) {
+	defaultTo(t, []byte(strings.TrimSuffix(userFile, "}")+`,"quota_project_id":"my-project"}`), true)
+	c := startCloud()
+	base, err := google.DefaultBase(google.Options{HTTPClient: c.client()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := keyless(t, c, account, base).Token(t.Context(), forEmployee); err == nil {
+		t.Error("a user with a scope for mail alone is taken for a Base")
+	}
+	c = startCloud()
+	c.set(atToken, inTurn(`{"access_token":"`+leakedBase+`","expires_in":3599}`, goodToken))
+	if base, err = google.DefaultBase(google.Options{HTTPClient: c.client()}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := keyless(t, c, account, base).Token(t.Context(), forEmployee); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.at(atSign)[0].header.Get("X-Goog-User-Project"); got != "my-project" {
+		t.Errorf("X-Goog-User-Project %q", got)
+	}
+}
+
 // TestDefaultRefusals shows what cannot sign in to a mailbox, and what is said of
 // it.
 func TestDefaultRefusals(t *testing.T) {

@@ -24,16 +24,21 @@ type Base interface {
 
 	// serviceAccount returns who the tokens are for, "" if that is unknown.
 	serviceAccount(ctx context.Context) (string, error)
+
+	// quotaProject returns the project that requests are to count towards, "" if it
+	// is that of whoever makes them. A user has none.
+	quotaProject() string
 }
 
 // A cachedBase keeps the tokens of a Fetcher.
 type cachedBase struct {
 	cache   *providers.Cache
 	account func(context.Context) (string, error) // nil: unknown
+	project string
 }
 
-func newBase(f providers.Fetcher, account func(context.Context) (string, error)) Base {
-	return &cachedBase{providers.NewCache(f, providers.CacheOptions{}), account}
+func newBase(f providers.Fetcher, account func(context.Context) (string, error), project string) Base {
+	return &cachedBase{providers.NewCache(f, providers.CacheOptions{}), account, project}
 }
 
 func (b *cachedBase) cloudToken(ctx context.Context, rejected *sasl.Rejection) (sasl.Token, error) {
@@ -46,6 +51,8 @@ func (b *cachedBase) serviceAccount(ctx context.Context) (string, error) {
 	}
 	return b.account(ctx)
 }
+
+func (b *cachedBase) quotaProject() string { return b.project }
 
 // named is the account of a Base that knows it from the start.
 func named(account string) func(context.Context) (string, error) {
@@ -79,7 +86,7 @@ func once(f func(context.Context) (string, error)) func(context.Context) (string
 // source already. What [FromTokenSource] says of sources holds here too. Keyless
 // must be told the service account.
 func TokenSourceBase(ts oauth2.TokenSource) Base {
-	return newBase(sourced(ts), nil)
+	return newBase(sourced(ts), nil, "")
 }
 
 // ImpersonatedBase returns a Base that is another service account, for a base
@@ -103,7 +110,7 @@ func ImpersonatedBase(serviceAccount string, base Base, o Options, delegates ...
 	fetch := func(ctx context.Context, _ providers.Request) (providers.Response, error) {
 		return i.generateAccessToken(ctx, base, serviceAccount, delegates)
 	}
-	return newBase(providers.FetcherFunc(fetch), named(serviceAccount)), nil
+	return newBase(providers.FetcherFunc(fetch), named(serviceAccount), ""), nil
 }
 
 // checkChain returns what is wrong with the service accounts of a chain.
@@ -133,7 +140,7 @@ func userBase(f *credentialsFile, o Options) (Base, error) {
 	}
 	r := &refresher{client: f.client(), tokenURL: tokenURL, http: providers.HTTPClient(o.HTTPClient), scope: cloudScope}
 	cache := providers.NewCache(r, providers.CacheOptions{Grant: sasl.NewSecret(f.RefreshToken)})
-	return &cachedBase{cache: cache}, nil
+	return &cachedBase{cache: cache, project: f.QuotaProject}, nil
 }
 
 // keyBase is a service account with a key.
@@ -154,7 +161,7 @@ func keyBase(f *credentialsFile, o Options) (Base, error) {
 		token, err := a.token(ctx, assertion, ofDelegation(f.ClientEmail, f.ClientID, f.ClientEmail))
 		return providers.Response{Token: token}, err
 	}
-	return newBase(providers.FetcherFunc(fetch), named(f.ClientEmail)), nil
+	return newBase(providers.FetcherFunc(fetch), named(f.ClientEmail), f.QuotaProject), nil
 }
 
 // direct returns a copy of c, or a client that goes straight to where it is told

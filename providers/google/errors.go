@@ -1,6 +1,7 @@
 package google
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -20,6 +21,7 @@ type question struct {
 	rows    []row         // what refusals mean; the first that matches
 	names   []string      // what stands for what in their hints, in pairs
 	secrets []sasl.Secret // what must stay out of errors
+	option  string        // which of Options leads there; empty: TokenURL
 }
 
 // ofClient is the question of a client with a refresh token.
@@ -28,7 +30,10 @@ func ofClient(c Client, refreshToken sasl.Secret) *question {
 	if c.ID != "" {
 		name = "client " + shown(c.ID)
 	}
-	return &question{refreshRefusals(), []string{"CLIENT", name}, []sasl.Secret{c.Secret, refreshToken}}
+	return &question{
+		rows: refreshRefusals(), names: []string{"CLIENT", name},
+		secrets: []sasl.Secret{c.Secret, refreshToken},
+	}
 }
 
 // failure returns what an error of x/oauth2 amounts to. The secrets of the
@@ -146,7 +151,7 @@ func (q *question) refusal(a *answer) error {
 	}
 	if a.code == "" {
 		e.Description = "the answer is not that of Google's token server"
-		e.Hint = "check Options.TokenURL, and look for a proxy between here and Google"
+		e.Hint = "check Options." + cmp.Or(q.option, "TokenURL") + ", and look for a proxy between here and Google"
 	}
 	return e
 }

@@ -23,18 +23,20 @@ const stsURL = "https://sts.googleapis.com/v1/token"
 // ExternalAccountBase returns a [Base] that is a workload of another cloud, or of
 // anything that issues tokens (workload identity federation): GitHub, Kubernetes,
 // AWS, Azure. file is the configuration that gcloud writes, JSON of type
-// external_account, with or without a service account to stand for; a workforce
-// user's, external_account_authorized_user, will do too.
+// external_account, with or without a service account to stand for.
 //
 // The token_url and service_account_impersonation_url in the file must be
 // Google's. Where it gets the token of the other cloud, and by which program, is
 // for the file to say, so take it from whom you would take a program.
+//
+// A program that gets the token of the other cloud itself makes a source of x/oauth2
+// with it, by package google/externalaccount, and gives that to [TokenSourceBase].
 func ExternalAccountBase(file []byte, o Options) (Base, error) {
 	f, err := parseCredentials(file)
 	if err != nil {
 		return nil, err
 	}
-	if f.Type != typeExternal && f.Type != typeExternalUser {
+	if f.Type != typeExternal {
 		return nil, f.refuse(typeExternal)
 	}
 	account, err := f.impersonated()
@@ -45,7 +47,7 @@ func ExternalAccountBase(file []byte, o Options) (Base, error) {
 	if err != nil {
 		return nil, err
 	}
-	base := newBase(providers.FetcherFunc(e.fetch), nil)
+	base := newBase(providers.FetcherFunc(e.fetch), nil, f.QuotaProject)
 	if account == "" {
 		return base, nil
 	}
@@ -55,7 +57,6 @@ func ExternalAccountBase(file []byte, o Options) (Base, error) {
 // An external exchanges the tokens of another cloud.
 type external struct {
 	file     []byte // without a service account to stand for, which is ours to do
-	fileType google.CredentialsType
 	path     string // of the file with the token of the other cloud; empty: it is elsewhere
 	tokenURL string
 	http     *http.Client
@@ -83,7 +84,7 @@ func newExternal(file []byte, f *credentialsFile, o Options) (*external, error) 
 		return nil, misconfigured("the credentials are not JSON of the right form")
 	}
 	e := &external{
-		file: clean, fileType: google.CredentialsType(f.Type), path: f.CredentialSource.File,
+		file: clean, path: f.CredentialSource.File,
 		tokenURL: tokenURL, http: providers.HTTPClient(o.HTTPClient),
 	}
 	if _, err := e.source(context.Background()); err != nil { // makes no request
@@ -95,7 +96,7 @@ func newExternal(file []byte, f *credentialsFile, o Options) (*external, error) 
 // source returns a source for the requests of one context, which x/oauth2 binds
 // it to.
 func (e *external) source(ctx context.Context) (oauth2.TokenSource, error) {
-	credentials, err := google.CredentialsFromJSONWithType(ctx, e.file, e.fileType, cloudScope)
+	credentials, err := google.CredentialsFromJSONWithType(ctx, e.file, google.ExternalAccount, cloudScope)
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +205,7 @@ func (w *witness) failure(err error) error {
 		}
 		return e
 	case w.answer != nil:
-		return (&question{rows: exchangeRefusals()}).refusal(w.answer)
+		return (&question{rows: exchangeRefusals(), option: "STSURL"}).refusal(w.answer)
 	case w.asked:
 		return notGoogle()
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

@@ -136,7 +136,7 @@ func refreshFlow(t *testing.T, s setup, store providers.Store) *flow {
 func accountFlow(t *testing.T, s setup) *flow {
 	t.Helper()
 	s.o.Network = mock.InMemory
-	if s.o.Machine == (mock.Machine{}) {
+	if s.o.Machine.Project == "" {
 		s.o.Machine.ServiceAccount = account
 	}
 	a := startGoogle(t, s.o)
@@ -241,6 +241,7 @@ func TestFlows(t *testing.T) {
 			"end of the grant":  testRevoked,
 			"hundred refusals":  testForced,
 			"authority is down": testOutage,
+			"authority is deaf": testSilence,
 		} {
 			t.Run(name+"/"+what, func(t *testing.T) {
 				dir := t.TempDir()
@@ -331,6 +332,22 @@ func testForced(t *testing.T, f *flow) {
 		}
 	}
 	f.wantAsked(t, from, 0)
+}
+
+// An authority that does not answer is waited for no longer than a request may
+// take, and the failure is not the caller's deadline.
+func testSilence(t *testing.T, f *flow) {
+	if err := f.authority.Inject(mock.AuthorityFault{Path: f.asked, Delay: time.Minute}); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	_, err := f.token(t, t.Context(), nil)
+	if err == nil || providers.KindOf(err) != providers.Transient || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v, want a temporary one", err)
+	}
+	if waited := time.Since(begin); waited != 20*time.Second {
+		t.Errorf("waited %v, want 20 s", waited)
+	}
 }
 
 // While the authority is out of order, a token is served as long as it is good.

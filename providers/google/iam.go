@@ -80,7 +80,7 @@ func (i *iam) call(ctx context.Context, base Base, account, method string, deleg
 	if err != nil {
 		return err
 	}
-	failure := i.post(ctx, token, account, method, body, out)
+	failure := i.post(ctx, token, base.quotaProject(), account, method, body, out)
 	var refused *providers.Error
 	if !errors.As(failure, &refused) || refused.Status != http.StatusUnauthorized {
 		return failure
@@ -92,11 +92,11 @@ func (i *iam) call(ctx context.Context, base Base, account, method string, deleg
 	case err != nil:
 		return err
 	}
-	return i.post(ctx, token, account, method, body, out)
+	return i.post(ctx, token, base.quotaProject(), account, method, body, out)
 }
 
 // post makes one request.
-func (i *iam) post(ctx context.Context, token sasl.Token, account, method string, body []byte, out any) error {
+func (i *iam) post(ctx context.Context, token sasl.Token, project, account, method string, body []byte, out any) error {
 	target := i.root + "/v1/projects/-/serviceAccounts/" + url.PathEscape(account) + ":" + method
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
 	if err != nil {
@@ -104,7 +104,13 @@ func (i *iam) post(ctx context.Context, token sasl.Token, account, method string
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Authorization", "Bearer "+token.Value.Reveal())
-	q := &question{signRefusals(), []string{"ACCOUNT", shown(account)}, []sasl.Secret{token.Value}}
+	if project != "" {
+		r.Header.Set("X-Goog-User-Project", project)
+	}
+	q := &question{
+		rows: signRefusals(), names: []string{"ACCOUNT", shown(account)},
+		secrets: []sasl.Secret{token.Value}, option: "IAMURL",
+	}
 	reply, err := i.http.Do(r)
 	if err != nil {
 		return q.failure(err)

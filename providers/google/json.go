@@ -52,6 +52,8 @@ type credentialsFile struct {
 	PrivateKey   string `json:"private_key"`
 	PrivateKeyID string `json:"private_key_id"`
 
+	QuotaProject string `json:"quota_project_id"` // whose quota requests count towards
+
 	ImpersonationURL string          `json:"service_account_impersonation_url"`
 	Delegates        []string        `json:"delegates"`
 	Source           json.RawMessage `json:"source_credentials"`
@@ -91,8 +93,10 @@ func (f *credentialsFile) refuse(wanted string) error {
 		is, use = "the credential of a user", "AuthorizedUserJSON takes it"
 	case typeKey:
 		is, use = "the key of a service account", "ServiceAccountKey takes it, for the mailboxes of a Workspace"
-	case typeExternal, typeExternalUser:
+	case typeExternal:
 		is, use = "a configuration for another cloud", "ExternalAccountBase takes it, for Keyless"
+	case typeExternalUser:
+		is, use = "the sign-in of a workforce user", "for mail that nobody watches, use a service account"
 	case typeImpersonated:
 		is, use = "a credential that stands for a service account", "Default takes it"
 	case typeGDCH:

@@ -55,6 +55,7 @@ func TestOtherJSON(t *testing.T) {
 		{"other type", `{"type":"external_account"}`, "google: this is a configuration for another cloud (external_account), and authorized_user is wanted; ExternalAccountBase takes it, for Keyless"},
 		{"stand-in", `{"type":"impersonated_service_account"}`, "google: this is a credential that stands for a service account (impersonated_service_account), and authorized_user is wanted; Default takes it"},
 		{"distributed cloud", `{"type":"gdch_service_account"}`, "google: this is a credential of Google Distributed Cloud (gdch_service_account), and authorized_user is wanted; there are no mailboxes"},
+		{"workforce", `{"type":"external_account_authorized_user"}`, "google: this is the sign-in of a workforce user (external_account_authorized_user), and authorized_user is wanted; for mail that nobody watches, use a service account"},
 		{"unknown type", `{"type":"new_kind"}`, "google: credentials of type new_kind are not known; authorized_user is what is wanted"},
 		{"other universe", `{"universe_domain":"example.com"}`, "google: credentials of the universe example.com are of no use: mailboxes are in googleapis.com"},
 		{"foreign server", `{"client_id":"x","refresh_token":"y","token_uri":"https://googleapis.com.example/token"}`, foreign},

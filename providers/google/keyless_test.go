@@ -158,6 +158,7 @@ func TestSignRefusals(t *testing.T) {
 		{"no such account", 404, rpc(404, "NOT_FOUND", "Unknown service account", ""), providers.Misconfigured, "NOT_FOUND", account},
 		{"too many", 429, rpc(429, "RESOURCE_EXHAUSTED", "Quota exceeded", ""), providers.Transient, "RESOURCE_EXHAUSTED", ""},
 		{"out of service", 503, rpc(503, "UNAVAILABLE", "The service is currently unavailable.", ""), providers.Transient, "UNAVAILABLE", ""},
+		{"not IAM", 404, `<html>` + leakedJWT + `</html>`, providers.Misconfigured, "", "Options.IAMURL"},
 		{"page", 502, `<html>` + leakedJWT + `</html>`, providers.Transient, "", ""},
 		{"portal", 200, `<html>` + leakedJWT + `</html>`, providers.Transient, "", "captive portal"},
 		{"nothing signed", 200, `{}`, providers.Transient, "", "captive portal"},
@@ -187,6 +188,7 @@ func TestKeylessConstruction(t *testing.T) {
 		want    string
 	}{
 		{"good", account, base, google.KeylessOptions{}, ""},
+		{"no key", account, base, google.KeylessOptions{Options: google.Options{Cache: providers.CacheOptions{Store: new(providers.MemoryStore)}}}, "google: Options.Cache.Store needs a Key, the name of the record in it"},
 		{"no base", account, nil, google.KeylessOptions{}, "google: there is no Base"},
 		{"no address", "mailer", base, google.KeylessOptions{}, "google: mailer is not the address of a service account, such as name@project.iam.gserviceaccount.com"},
 		{"a path", "a@b.c/../x", base, google.KeylessOptions{}, "google: a@b.c/../x is not the address of a service account, such as name@project.iam.gserviceaccount.com"},

@@ -44,7 +44,7 @@ func newMetadataBase(o MetadataOptions, sure func(context.Context) error) Base {
 		client: metadata.NewWithOptions(&metadata.Options{Client: direct(o.HTTPClient)}),
 		path:   "instance/service-accounts/" + url.PathEscape(o.Account), sure: sure,
 	}
-	return newBase(providers.FetcherFunc(m.fetch), once(m.email))
+	return newBase(providers.FetcherFunc(m.fetch), once(m.email), "")
 }
 
 // A machine asks the metadata server.

@@ -2,6 +2,7 @@ package google_test
 
 import (
 	"errors"
+	"sync"
 	"testing"
 
 	"github.com/seed-55a66e92/postern/providers"
@@ -50,6 +51,47 @@ func TestRevokedAccessToken(t *testing.T) {
 	}
 	if len(codes) != 3 || codes[0] != 235 || codes[1] != 535 || codes[2] != 235 || g.Connections() != 2 {
 		t.Errorf("replies to AUTH %v on %d connections, want 235 and then 535 235 on another", codes, g.Connections())
+	}
+	if n := len(g.authority.Requests()); n != 2 {
+		t.Errorf("%d requests for tokens, want 2", n)
+	}
+}
+
+// TestFiftyConnections shows that connections which share an Authenticator when
+// its token dies share one request for another one, and that each of them is
+// refused once at the most.
+func TestFiftyConnections(t *testing.T) {
+	g := startGmail()
+	defer g.Close()
+	send := sender(t, g)
+	if err := send(); err != nil {
+		t.Fatal(err)
+	}
+	g.authority.RevokeTokens(mailbox)
+	for round := range 2 {
+		before := len(g.Sessions())
+		var senders sync.WaitGroup
+		for range 50 {
+			senders.Go(func() {
+				if err := send(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		senders.Wait()
+		refused := 0
+		for _, session := range g.Sessions()[before:] {
+			switch auths := session.Auths; {
+			case len(auths) == 1 && auths[0].Code == 235:
+			case len(auths) == 2 && auths[0].Code == 535 && auths[1].Code == 235:
+				refused++
+			default:
+				t.Errorf("round %d: replies to AUTH %+v", round, auths)
+			}
+		}
+		if round == 0 && refused == 0 || round == 1 && refused > 0 {
+			t.Errorf("round %d: %d connections were refused", round, refused)
+		}
 	}
 	if n := len(g.authority.Requests()); n != 2 {
 		t.Errorf("%d requests for tokens, want 2", n)
