@@ -12,7 +12,7 @@ func clientCases() []Case {
 		unknownMechanisms(),
 		longToken(),
 		junkChallenge(),
-		emptyChallenge(),
+		bareChallenge(),
 		longChallenge(),
 		refusedSecret(),
 		authCodes(),
@@ -26,10 +26,10 @@ func clientCases() []Case {
 		refusingGreeting(),
 		noGreeting(),
 		malformedGreeting(),
-		helloName(),
+		helloArgument(),
 		heloFallback(),
 		keywords(),
-		loginPrompts(),
+		anyPrompts(),
 		bearerChallenge(),
 		noPipelining(),
 		pipelinedReplies(),
@@ -56,9 +56,9 @@ func clientCases() []Case {
 		timeouts(),
 		defaultTimeouts(),
 		drippedReply(),
-		cancelled(),
+		endedContext(),
 		stalledTransport(),
-		controlCharacters(),
+		hostileEnvelope(),
 		unofferedParameters(),
 		earlyContent(),
 		dotStuffing(),
@@ -72,7 +72,7 @@ func clientCases() []Case {
 		eightBit(),
 		nullSender(),
 		errorChallenge(),
-		refusedToken(),
+		replacedToken(),
 		failingToken(),
 		hostileToken(),
 		bareRefusal(),
@@ -83,6 +83,6 @@ func clientCases() []Case {
 const (
 	googleXOAUTH2    = "Google, OAuth 2.0 Mechanism (XOAUTH2)"
 	microsoftXOAUTH2 = "Microsoft, Authenticate an IMAP, POP or SMTP connection using OAuth"
-	loginDraft       = "draft-murchison-sasl-login-00"
+	draftOfLOGIN     = "draft-murchison-sasl-login-00"
 	goodPractice     = "good practice"
 )

@@ -131,7 +131,7 @@ func judgeErrorChallenge(t *Trial) Verdict {
 		return t.notReached("the 535")
 	case !t.refused():
 		return t.fail("an error, for the sign-in was refused", t.said())
-	case !tells(t.Answer.Err, challengeStatus):
+	case !tellsNumber(t.Answer.Err, challengeStatus):
 		return t.warn("an error that tells the status "+challengeStatus+" of the challenge", t.said())
 	}
 	return pass()
@@ -164,8 +164,8 @@ func lastResponse(t *Trial) (mock.Command, bool) {
 	return mock.Command{}, false
 }
 
-// tells reports whether a person who is shown the error learns that number.
-func tells(err error, number string) bool {
+// tellsNumber reports whether a person who is shown the error learns that number.
+func tellsNumber(err error, number string) bool {
 	word := regexp.MustCompile(`\b` + number + `\b`)
 	for _, e := range errorTree(err) {
 		if word.MatchString(fmt.Sprint(e)) {

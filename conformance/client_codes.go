@@ -79,7 +79,7 @@ func runUnknownCodes(ctx context.Context, b *ClientBench) Verdict {
 	case !t.succeeded():
 		return t.fail("a delivery, for 2yz accepts", t.said())
 	}
-	for _, r := range []refusal{{459, Permanent}, {599, Temporary}} {
+	for _, r := range []codeAndMistake{{459, Permanent}, {599, Temporary}} {
 		scene.Server.Faults = []mock.Fault{mock.At("RCPT").Do(mock.Reply(r.code, "", "No"))}
 		t := b.Try(ctx, scene)
 		t.fault = "RCPT"
@@ -93,8 +93,8 @@ func runUnknownCodes(ctx context.Context, b *ClientBench) Verdict {
 	return pass()
 }
 
-// A refusal is a code that refuses, and what it must not be taken for.
-type refusal struct {
+// A codeAndMistake is a code that refuses, and what it must not be taken for.
+type codeAndMistake struct {
 	code  int
 	wrong Status
 }

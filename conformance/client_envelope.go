@@ -9,7 +9,7 @@ import (
 	"github.com/seed-55a66e92/postern/mock"
 )
 
-func controlCharacters() Case {
+func hostileEnvelope() Case {
 	return Case{
 		ID:    "C-TXN-01",
 		Title: "An address with a control character is refused before it is sent",
@@ -23,7 +23,7 @@ func controlCharacters() Case {
 			"not even without the character.",
 		Mutant: "puts any address into its command",
 		Since:  "v0.1.0",
-		Client: runControlCharacters,
+		Client: runHostileEnvelope,
 	}
 }
 
@@ -36,7 +36,7 @@ func hostileAddresses() []string {
 	}
 }
 
-func runControlCharacters(ctx context.Context, b *ClientBench) Verdict {
+func runHostileEnvelope(ctx context.Context, b *ClientBench) Verdict {
 	scene, v, ok := b.SignIn(ctx, Scene{})
 	if !ok {
 		return v

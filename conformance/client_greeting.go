@@ -104,7 +104,7 @@ func runRefusingGreeting(ctx context.Context, b *ClientBench) Verdict {
 	if !ok {
 		return v
 	}
-	for _, r := range []refusal{{554, Temporary}, {421, Permanent}} {
+	for _, r := range []codeAndMistake{{554, Temporary}, {421, Permanent}} {
 		scene.Server.Faults = []mock.Fault{mock.At("CONNECT").Do(mock.Reply(r.code, "", "No service here"))}
 		t := b.Try(ctx, scene)
 		if v := judgeClosed(t, "CONNECT", r.code); v.Outcome != Pass {

@@ -7,12 +7,12 @@ import (
 	"github.com/seed-55a66e92/postern/sasl"
 )
 
-func loginPrompts() Case {
+func anyPrompts() Case {
 	return Case{
 		ID:        "C-LGN-01",
 		Title:     "LOGIN answers its two prompts whatever they say",
 		Area:      AreaMechanisms,
-		Refs:      []Ref{{Document: loginDraft, Section: "2.1", Level: Should}},
+		Refs:      []Ref{{Document: draftOfLOGIN, Section: "2.1", Level: Should}},
 		Needs:     []Need{NeedTLS, NeedAuth, NeedMechanism("LOGIN")},
 		Tiers:     []Tier{Passive},
 		Procedure: "Control: \"Username:\" and \"Password:\". Then prompts in other words, in another language, and empty ones.",
@@ -20,11 +20,11 @@ func loginPrompts() Case {
 		Mutant:    "wants to read \"Password:\"",
 		AlsoKills: []string{"C-AUT-08"}, // where another prompt is the long challenge
 		Since:     "v0.1.0",
-		Client:    runLoginPrompts,
+		Client:    runAnyPrompts,
 	}
 }
 
-func runLoginPrompts(ctx context.Context, b *ClientBench) Verdict {
+func runAnyPrompts(ctx context.Context, b *ClientBench) Verdict {
 	scene := Scene{Mechanism: "LOGIN", Password: b.Secret(secretLen)}
 	if v, ok := b.Control(ctx, scene); !ok {
 		return v

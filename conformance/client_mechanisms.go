@@ -42,7 +42,7 @@ func runUnknownMechanisms(ctx context.Context, b *ClientBench) Verdict {
 	return pass()
 }
 
-func emptyChallenge() Case {
+func bareChallenge() Case {
 	return Case{
 		ID:        "C-AUT-07",
 		Title:     "334 is the empty challenge with and without a space",
@@ -54,11 +54,11 @@ func emptyChallenge() Case {
 		Pass:      "The token follows, and the message is delivered.",
 		Mutant:    "wants the space",
 		Since:     "v0.1.0",
-		Client:    runEmptyChallenge,
+		Client:    runBareChallenge,
 	}
 }
 
-func runEmptyChallenge(ctx context.Context, b *ClientBench) Verdict {
+func runBareChallenge(ctx context.Context, b *ClientBench) Verdict {
 	scene := Scene{Token: b.Secret(1500), Mechanism: "XOAUTH2"}
 	if v, ok := b.Control(ctx, scene); !ok {
 		return v

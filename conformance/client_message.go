@@ -11,7 +11,7 @@ import (
 	"github.com/seed-55a66e92/postern/mock"
 )
 
-func helloName() Case {
+func helloArgument() Case {
 	return Case{
 		ID:        "C-HEL-01",
 		Title:     "EHLO comes first, with a domain or an address",
@@ -23,14 +23,14 @@ func helloName() Case {
 		Pass:      "EHLO is the first command, in clear and within TLS, and its argument is a domain of letters, digits and hyphens or an address in brackets.",
 		Mutant:    "has an underscore in its name",
 		Since:     "v0.1.0",
-		Client:    runHelloName,
+		Client:    runHelloArgument,
 	}
 }
 
-// helloLine is EHLO with a domain or an address literal (RFC 5321, Section 4.1.2).
-var helloLine = regexp.MustCompile(`(?i)^EHLO ([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\[[0-9.]+\]|\[IPv6:[0-9a-f:.]+\])$`)
+// helloOfClient is EHLO with a domain or an address literal (RFC 5321, Section 4.1.2).
+var helloOfClient = regexp.MustCompile(`(?i)^EHLO ([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\[[0-9.]+\]|\[IPv6:[0-9a-f:.]+\])$`)
 
-func runHelloName(ctx context.Context, b *ClientBench) Verdict {
+func runHelloArgument(ctx context.Context, b *ClientBench) Verdict {
 	scene, v, ok := b.SignIn(ctx, Scene{})
 	if !ok {
 		return v
@@ -45,7 +45,7 @@ func runHelloName(ctx context.Context, b *ClientBench) Verdict {
 			switch {
 			case first && c.Verb != "EHLO":
 				return t.fail("EHLO first", c.Line)
-			case c.Verb == "EHLO" && !helloLine.MatchString(c.Line):
+			case c.Verb == "EHLO" && !helloOfClient.MatchString(c.Line):
 				return t.fail("EHLO with a domain or an address in brackets", c.Line)
 			}
 		}
@@ -107,7 +107,7 @@ func runRefusedMessage(ctx context.Context, b *ClientBench) Verdict {
 	if !ok {
 		return v
 	}
-	for _, r := range []refusal{{554, Temporary}, {451, Permanent}} {
+	for _, r := range []codeAndMistake{{554, Temporary}, {451, Permanent}} {
 		scene.Server.Faults = []mock.Fault{mock.At("EOD").Do(mock.Reply(r.code, "", "Not this message"))}
 		t := b.Try(ctx, scene)
 		t.fault = "EOD"

@@ -168,7 +168,7 @@ func runClosedBatch(ctx context.Context, b *ClientBench) Verdict {
 	case !t.answered("MAIL", 550):
 		return t.notReached("the reply to MAIL")
 	case !t.refused(), t.Answer.Status == Temporary, t.Answer.Status == Uncertain,
-		t.Answer.Status != Permanent && !tells(t.Answer.Err, "550"):
+		t.Answer.Status != Permanent && !tellsNumber(t.Answer.Err, "550"):
 		return t.fail("a failure for good, or one that tells the 550", t.said())
 	}
 	return pass()

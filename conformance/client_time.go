@@ -135,7 +135,7 @@ func isTimeout(err error) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
 }
 
-func cancelled() Case {
+func endedContext() Case {
 	return Case{
 		ID:    "C-TMO-06",
 		Title: "The end of a context ends whatever is going on",
@@ -150,7 +150,7 @@ func cancelled() Case {
 			"error matches context.Canceled, or else the outcome is warn.",
 		Mutant: "waits for the server, whatever becomes of the context",
 		Since:  "v0.1.0",
-		Client: runCancelled,
+		Client: runEndedContext,
 	}
 }
 
@@ -159,7 +159,7 @@ const (
 	cancelGrace = time.Second
 )
 
-func runCancelled(ctx context.Context, b *ClientBench) Verdict {
+func runEndedContext(ctx context.Context, b *ClientBench) Verdict {
 	if v, ok := b.virtual(ctx); !ok {
 		return v
 	}
@@ -170,7 +170,7 @@ func runCancelled(ctx context.Context, b *ClientBench) Verdict {
 	scene.Cancel = cancelAfter
 	dialling := scene
 	dialling.stallDial = true
-	if v := judgeCancelled(b.Try(ctx, dialling), stall{name: "let it connect"}); v.Outcome != Pass {
+	if v := judgeEndedContext(b.Try(ctx, dialling), stall{name: "let it connect"}); v.Outcome != Pass {
 		return v
 	}
 	for _, s := range append(stalls(), transportStalls()...) {
@@ -179,14 +179,14 @@ func runCancelled(ctx context.Context, b *ClientBench) Verdict {
 		if s.verb == "DATA" {
 			scene.Body = bigBody()
 		}
-		if v := judgeCancelled(b.Try(ctx, scene), s); v.Outcome != Pass {
+		if v := judgeEndedContext(b.Try(ctx, scene), s); v.Outcome != Pass {
 			return v
 		}
 	}
 	return pass()
 }
 
-func judgeCancelled(t *Trial, s stall) (v Verdict) {
+func judgeEndedContext(t *Trial, s stall) (v Verdict) {
 	t.fault = s.verb
 	defer func() {
 		if v.Outcome != Pass {

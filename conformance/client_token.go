@@ -10,7 +10,7 @@ import (
 	"github.com/seed-55a66e92/postern/mock"
 )
 
-func refusedToken() Case {
+func replacedToken() Case {
 	return Case{
 		ID:    "C-XOA-02",
 		Title: "A token that was refused is replaced once, and never sent again",
@@ -24,7 +24,7 @@ func refusedToken() Case {
 			"and then the client reports a failure. A client that does not ask for another token reports one at once.",
 		Mutant: "goes on as long as there are tokens",
 		Since:  "v0.1.0",
-		Client: runRefusedToken,
+		Client: runReplacedToken,
 	}
 }
 
@@ -57,7 +57,7 @@ func (c *counter) most() (tokens, times int) {
 	return tokens, times
 }
 
-func runRefusedToken(ctx context.Context, b *ClientBench) Verdict {
+func runReplacedToken(ctx context.Context, b *ClientBench) Verdict {
 	scene := Scene{Token: b.Secret(secretLen), Mechanism: "XOAUTH2"}
 	if v, ok := b.Control(ctx, scene); !ok {
 		return v
@@ -74,14 +74,14 @@ func runRefusedToken(ctx context.Context, b *ClientBench) Verdict {
 		var calls atomic.Int32
 		scene.tokens = func() (string, error) { return supply[min(int(calls.Add(1)), len(supply))-1], nil }
 		scene.Server.Tokens = checker
-		if v := judgeRefusedToken(b.Try(ctx, scene), checker); v.Outcome != Pass {
+		if v := judgeReplacedToken(b.Try(ctx, scene), checker); v.Outcome != Pass {
 			return v
 		}
 	}
 	return pass()
 }
 
-func judgeRefusedToken(t *Trial, c *counter) Verdict {
+func judgeReplacedToken(t *Trial, c *counter) Verdict {
 	const want = "two sign-ins at most, each with a token of its own"
 	t.fault = "AUTH"
 	tokens, times := c.most()
