@@ -183,7 +183,7 @@ func TestKillMatrix(t *testing.T) {
 	if t.Failed() || slices.ContainsFunc(rows, leftOut) {
 		return
 	}
-	golden(t, "matrix.txt", matrix(cases, rows))
+	golden(t, "matrix.txt", summary(cases, rows))
 }
 
 // cell is what the matrix shows. Of a client that proves nothing, it shows only
@@ -275,9 +275,9 @@ func TestMatrixOverTCP(t *testing.T) {
 	}
 }
 
-// matrix writes what each subject came to: how many cases have each outcome, and
+// summary writes what each subject came to: how many cases have each outcome, and
 // which they are where they are not most of them.
-func matrix(cases []conformance.Case, rows [][]string) string {
+func summary(cases []conformance.Case, rows [][]string) string {
 	var b strings.Builder
 	for _, row := range rows {
 		fmt.Fprintf(&b, "%-24s", row[0])
@@ -295,6 +295,28 @@ func matrix(cases []conformance.Case, rows [][]string) string {
 		b.WriteString("\n")
 	}
 	return b.String()
+}
+
+// matrix writes the rows as a table.
+func matrix(cases []conformance.Case, rows [][]string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-24s", "")
+	for _, c := range cases {
+		fmt.Fprintf(&b, "  %-12s", c.ID)
+	}
+	b.WriteString("\n")
+	for _, row := range rows {
+		fmt.Fprintf(&b, "%-24s", row[0])
+		for _, outcome := range row[1:] {
+			fmt.Fprintf(&b, "  %-12s", outcome)
+		}
+		b.WriteString("\n")
+	}
+	var trimmed strings.Builder
+	for line := range strings.Lines(b.String()) {
+		trimmed.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
+	return trimmed.String()
 }
 
 // golden compares got with a file of testdata; -update writes it.
