@@ -28,7 +28,19 @@ func (b *ClientBench) Try(ctx context.Context, s Scene) *Trial {
 	t.Log = a.log.String()
 	t.Sessions, t.Messages = a.server.Sessions(), a.server.Messages()
 	t.octets = a.tap.octets()
+	for _, session := range t.Sessions {
+		b.tell(Event{Kind: Dialogue, Case: b.of, Lines: b.dialogue(session)})
+	}
 	return t
+}
+
+// dialogue returns what was said in a session.
+func (b *ClientBench) dialogue(s mock.Session) []string {
+	var lines []string
+	for _, line := range texts(s.Transcript) {
+		lines = append(lines, b.printable(line))
+	}
+	return lines
 }
 
 // An attempt is what the client meets in one scene.
@@ -150,6 +162,7 @@ func (a *attempt) config(s Scene) ClientConfig {
 		Dial:     a.tap.dial,
 		TLS:      s.TLS,
 		RootCAs:  a.server.RootCAs(),
+		CAPEM:    a.server.CAPEM(),
 		Username: username,
 		Password: s.Password,
 		Log:      a.log,
