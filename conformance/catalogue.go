@@ -11,6 +11,7 @@ func Catalogue() []Case {
 		badCertificate(),
 		errorChallenge(),
 	}
+	cases = append(cases, mechanismCases()...)
 	cases = append(cases, generatorCases()...)
 	return append(cases, serverCases()...)
 }

@@ -66,6 +66,23 @@
 // sign-in. Cases that need what is not there are skipped, and ServerTarget.Claims
 // are compared with what there is.
 //
+// # Testing a SASL mechanism
+//
+// Any [sasl.Mechanism] can be tested, on its own, without a network:
+//
+//	func TestConformance(t *testing.T) {
+//		conformance.RunMechanism(t, conformance.MechanismTarget{
+//			Mechanism: xcorp.Mechanism(),
+//		})
+//	}
+//
+// Cases M-GEN are for every mechanism. The others are for mechanisms of one name,
+// whoever wrote them; a SCRAM-SHA-256 of your own gets those of SCRAM. The suite plays
+// the other side: by package sasl if it has a mechanism of the name, else by the other
+// side of the mechanism, by MechanismTarget.Server or by vectors. A panic, or a call
+// that does not return, fails the case and ends nothing. [MechanismTarget.Probe] is
+// the property of a fuzz test.
+//
 // # Testing a token generator
 //
 // A generator of OAuth 2.0 access tokens (see sasl.TokenGenerator) is tested
@@ -144,67 +161,44 @@
 // # Cases
 //
 // The id of a case is permanent: it never means anything else, and is never used
-// again. C is for clients, P for providers of tokens, S for servers. [Catalogue]
-// returns all cases, with the rule, the procedure and the criterion of each:
+// again. It names the kind of target (C client, M mechanism, P provider of tokens, S
+// server), an area and a number. [Catalogue] returns all cases, with the rule, the
+// procedure and the criterion of each; "postern conform list" prints them.
 //
-//	C-AUT-03  a token too long for the AUTH line follows it (RFC 4954, Section 4)
-//	C-AUT-18  logs and errors hold no secret
-//	C-REP-06  a reply of several codes is not believed (RFC 5321, Section 4.2.1)
-//	C-TLS-01  no sign-in without STARTTLS if TLS is required (RFC 3207, Section 6)
-//	C-TLS-09  no sign-in over TLS with a bad certificate (RFC 4954, Section 14)
-//	C-XOA-01  an XOAUTH2 error challenge is answered and reported
+//	C-AUT, C-XOA   the AUTH command (RFC 4954), and what is said within it
+//	C-REP          replies (RFC 5321, Section 4.2)
+//	C-TLS          STARTTLS and certificates (RFC 3207)
+//	M-GEN          every mechanism: names, exchanges, secrets, Traits, contexts, hostile peers
+//	M-VEC          the vectors of the target, see [ReadMechanismVectors]
+//	M-ANO          ANONYMOUS (RFC 4505)
+//	M-CRM          CRAM-MD5 (RFC 2195)
+//	M-EXT          EXTERNAL (RFC 4422, Appendix A)
+//	M-LGN          LOGIN (draft-murchison-sasl-login-00)
+//	M-OAB          OAUTHBEARER (RFC 7628)
+//	M-PLN          PLAIN (RFC 4616)
+//	M-SCR          SCRAM (RFC 5802, RFC 7677, RFC 9266)
+//	M-XOA          XOAUTH2
+//	P-TOK          token generators (RFC 6749; RFC 6585, RFC 8628)
+//	S-GRT, S-HEL   greeting and EHLO (RFC 5321; RFC 2554 had AUTH=)
+//	S-REP          replies, and codes in them (RFC 3463)
+//	S-LIN, S-CRL   lines, and what does not end them (RFC 5321, Section 2.3.8)
+//	S-SEQ, S-DAT   transactions and content (RFC 5321)
+//	S-TLS          STARTTLS (RFC 3207) and TLS 1.2 or later (RFC 8996)
+//	S-AUT          the AUTH command (RFC 4954)
+//	S-PLN, S-SCR, S-OAB, S-XOA  what is said within it
+//	S-PIP          groups of commands (RFC 2920)
+//	S-SEC          no open relay, as a name of RFC 2606 finds out
 //
-//	P-TOK-01  a token is kept until shortly before its expiry (RFC 6749, Section 5.1)
-//	P-TOK-02  many callers share one request, and its failure
-//	P-TOK-03  a refresh token that is replaced is not used again (RFC 6749, Section 6)
-//	P-TOK-04  a consent that has ended is reported, and not tried over and over (RFC 6749, Section 5.2)
-//	P-TOK-05  an authority that is busy or out of order is given time (RFC 6585, Section 4)
-//	P-TOK-06  the device flow waits as it is told, and stops (RFC 8628, Section 3.5)
-//	P-TOK-07  secrets go to the authority and to nobody else (RFC 6749, Section 10.9)
-//	P-TOK-08  logs and errors hold no secret
-//	P-TOK-09  a token that a server has refused is replaced, once
-//	P-TOK-10  what is preset for a provider asks the right host for the right scope
-//	P-TOK-11  a context that ends, ends the wait
-//
-//	S-AUT-03  235 to a sign-in, which counts (RFC 4954, Sections 4 and 6)
-//	S-AUT-05  AUTH within a transaction is refused (RFC 4954, Section 4)
-//	S-AUT-06  an exchange can be given up (RFC 4954, Section 4)
-//	S-AUT-07  501 to what is not base64 (RFC 4954, Section 4)
-//	S-AUT-11  the empty challenge (RFC 4954, Section 4)
-//	S-AUT-15  535 to a wrong password (RFC 4954, Sections 4 and 6)
-//	S-CRL-01  a bare LF does not end a command (RFC 5321, Section 2.3.8)
-//	S-CRL-03  LF . LF does not end a message (RFC 5321, Section 4.1.1.4)
-//	S-CRL-07  an envelope within a message is not run (RFC 5321, Section 4.1.1.4)
-//	S-DAT-01  dots are taken away as they were added (RFC 5321, Section 4.5.2)
-//	S-GRT-01  the greeting (RFC 5321, Sections 3.1 and 4.2)
-//	S-HEL-01  the lines of EHLO (RFC 5321, Section 4.1.1.1; RFC 2554 had AUTH=)
-//	S-HEL-04  another EHLO ends the transaction (RFC 5321, Section 4.1.4)
-//	S-LIN-02  a command that is too long is one command (RFC 5321, Section 4.5.3.1.9)
-//	S-OAB-02  any answer to an OAUTHBEARER error challenge (RFC 7628, Section 3.2.3)
-//	S-PIP-01  groups are answered in order (RFC 2920, Section 3.2)
-//	S-PLN-01  PLAIN checks who acts as whom (RFC 4616; RFC 4422, Section 3.4.1)
-//	S-REP-01  each command has one reply (RFC 5321, Section 4.2; codes of RFC 3463)
-//	S-REP-07  503 to commands out of order (RFC 5321, Sections 3.3 and 4.1.4)
-//	S-SCR-01  SCRAM-SHA-256 with the server's proof (RFC 5802; RFC 7677)
-//	S-SEC-01  no open relay, as a name of RFC 2606 finds out
-//	S-SEQ-03  RSET forgets the transaction (RFC 5321, Section 4.1.1.5)
-//	S-TLS-01  STARTTLS leads to TLS 1.2 or later (RFC 3207; RFC 8996)
-//	S-TLS-03  octets behind STARTTLS are not run (RFC 3207, Sections 4.2 and 6)
-//	S-TLS-05  a transaction from before TLS is forgotten (RFC 3207, Section 4.2)
-//	S-TLS-10  no secrets without TLS (RFC 4954, Sections 4 and 9)
-//	S-XOA-01  XOAUTH2 with and without an initial response
-//	S-XOA-02  a bad XOAUTH2 token is refused
-//
-// The suite calls itself by a name of RFC 6761. Profiles are of RFC 6409 and
-// RFC 8314.
+// The suite calls itself by a name of RFC 6761. Profiles are of RFC 6409 and RFC 8314.
 //
 // [Suite.Add] adds cases of your own; their ids begin with "X-".
 //
 // # Is the suite right?
 //
-// For each case there is a mutant: a client, a generator or a server that is right
-// in all but the one thing that the case is about. A test of this package runs every
-// case against every mutant of its kind. The case fails its own mutant, passes all
-// others and a peer without defects, and passes no peer that does nothing, gives up,
-// says yes to everything, or talks without listening.
+// For each case there is a mutant: a client, a mechanism, a generator or a server that
+// is right in all but the one thing that the case is about. A test of this package runs
+// every case against every mutant of its kind. The case fails its own mutant and those
+// that Case.AlsoKills names it for, passes all others and what has no defects, and
+// passes nobody who does nothing, gives up, says yes to everything, or talks without
+// listening.
 package conformance

@@ -26,6 +26,9 @@ const maxRounds = 8
 // wanted on the AUTH line stands there if the line is not too long (RFC 4954,
 // Section 4).
 func (w *Wire) auth(t talk, onLine bool) Reply {
+	if !w.mayTell() {
+		return Reply{Err: errTelling}
+	}
 	line, shown := "AUTH "+t.mechanism, ""
 	initial := t.initial
 	if initial != nil && onLine && len(line)+1+wire.EncodedLen(len(initial))+2 <= maxCommandLine {

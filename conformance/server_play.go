@@ -1,6 +1,9 @@
 package conformance
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // A Step is a command and the replies that are right.
 type Step struct {
@@ -98,6 +101,9 @@ func (w *Wire) warned(want, got string) Verdict {
 // unanswered judges a server that did not answer what was under test. If it answers
 // somebody else, it is to blame; if it does not, nothing can be said.
 func (w *Wire) unanswered(want string, r Reply) Verdict {
+	if errors.Is(r.Err, errTelling) {
+		return w.inconclusive(want, r.String())
+	}
 	transcript := w.shown()
 	w.Close()
 	v := Verdict{Outcome: Inconclusive, Reason: "the server answers nobody", Want: want, Got: r.String(), Transcript: transcript}

@@ -82,10 +82,19 @@ func (r *serverRun) dial(ctx context.Context) (net.Conn, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.suite.timeout())
 	defer cancel()
-	if r.Dial != nil {
-		return r.Dial(ctx, "tcp", r.place.addr)
+	dial := r.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
 	}
-	return new(net.Dialer).DialContext(ctx, "tcp", r.place.addr)
+	conn, err := dial(ctx, "tcp", r.place.addr)
+	if err != nil {
+		return nil, err
+	}
+	if now := r.networkOf(conn); r.facts.Network != "" && now != r.facts.Network {
+		conn.Close() // what was allowed was for the other one
+		return nil, fmt.Errorf("the connection leads to a %s network, and the first one led to a %s one", now, r.facts.Network)
+	}
+	return conn, nil
 }
 
 // confirm looks where the connection leads, and whether the run is allowed there.

@@ -32,12 +32,12 @@ func newScram(user, password string) *scram {
 	return &scram{user: user, password: password, nonce: rand.Text()}
 }
 
-const scramHeader = "n,,"
+const gs2Header = "n,,"
 
 // talk returns the exchange.
 func (s *scram) talk() talk {
 	s.firstBare = "n=" + saslname(s.user) + ",r=" + s.nonce
-	return talk{mechanism: "SCRAM-SHA-256", initial: []byte(scramHeader + s.firstBare), next: s.next}
+	return talk{mechanism: "SCRAM-SHA-256", initial: []byte(gs2Header + s.firstBare), next: s.next}
 }
 
 // next answers a challenge, and gives up if it is wrong.
@@ -87,7 +87,7 @@ func (s *scram) final(serverFirst string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	bare := "c=" + base64.StdEncoding.EncodeToString([]byte(scramHeader)) + ",r=" + nonce
+	bare := "c=" + base64.StdEncoding.EncodeToString([]byte(gs2Header)) + ",r=" + nonce
 	message := s.firstBare + "," + serverFirst + "," + bare
 	key := mac(salted, "Client Key")
 	stored := sha256.Sum256(key)

@@ -24,6 +24,7 @@ type Wire struct {
 
 	transcript []string
 	tls        *tls.ConnectionState
+	unverified error    // what is wrong with the certificate
 	lines      []string // what the last EHLO listed
 	signedIn   bool
 	warning    Verdict // the first one
@@ -126,7 +127,7 @@ func (w *Wire) handshake() error {
 		ServerName: run.place.host,
 		MinVersion: tls.VersionTLS10, // a case judges it
 		// The certificate is verified below, and credentials wait for that.
-		InsecureSkipVerify: true, //nolint:gosec // see above
+		InsecureSkipVerify: true,
 	}
 	w.deadline()
 	conn := tls.Client(&readerConn{w.conn, w.in}, config)
@@ -135,12 +136,23 @@ func (w *Wire) handshake() error {
 		return fmt.Errorf("%w: %w", errHandshake, err)
 	}
 	state := conn.ConnectionState()
-	run.unverified = verify(state, run.place.host, run.RootCAs)
+	w.unverified = verify(state, run.place.host, run.RootCAs)
+	run.unverified = w.unverified
 	w.tls = &state
 	w.note(fmt.Sprintf("(%s)", tls.VersionName(state.Version)))
 	w.use(conn)
 	return nil
 }
+
+// mayTell reports whether credentials may be sent on this very connection: it may
+// be another one than those before, without STARTTLS or with another certificate.
+func (w *Wire) mayTell() bool {
+	run := w.bench.run
+	return run.facts.Network == onLoopback || w.tls != nil && (w.unverified == nil || run.InsecureUnverifiedTLS)
+}
+
+// errTelling says that credentials were not sent.
+var errTelling = errors.New("credentials are sent over verified TLS only, and this connection has none")
 
 // verify checks a certificate as crypto/tls does.
 func verify(state tls.ConnectionState, host string, roots *x509.CertPool) error {

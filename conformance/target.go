@@ -9,8 +9,8 @@ import (
 	"github.com/seed-55a66e92/postern/mock"
 )
 
-// A Target is what is tested: a [ClientTarget], a [ServerTarget] or a
-// [GeneratorTarget].
+// A Target is what is tested: a [ClientTarget], a [ServerTarget], a
+// [MechanismTarget] or a [GeneratorTarget].
 type Target interface {
 	name() string
 	kind() string

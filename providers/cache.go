@@ -84,7 +84,8 @@ type CacheOptions struct {
 
 	// Events is told what has happened. It is called after the fact, in a
 	// goroutine of the Cache, perhaps by several at once, and should not take
-	// long. Zero means that nobody is told.
+	// long: Close waits for it, so it must not call Close. Zero means that nobody is
+	// told.
 	Events func(Event)
 }
 

@@ -80,7 +80,8 @@
 //     left behind, it tries the one before, once.
 //   - If the user signs in again, every running program goes over to the new
 //     grant with its next request, and one whose grant was dead within a second.
-//     No program overwrites a new grant with what came of an old one.
+//     No program overwrites a new grant with what came of an old one, or with the
+//     old one that is still in its configuration.
 //
 // A [FileStore] is for the programs of one user on one machine, a [MemoryStore]
 // for tests. [Encrypted] seals the records of any Store. Package

@@ -74,6 +74,14 @@ func (i *issuer) signIn() sasl.Secret {
 	return grant(i.grants)
 }
 
+// replace is a new sign-in while the grant is still good: it ends that.
+func (i *issuer) replace() sasl.Secret {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.grants = max(i.grants, 1) + 1000
+	return grant(i.grants)
+}
+
 func (i *issuer) set(change func(*issuer)) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

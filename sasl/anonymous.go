@@ -3,6 +3,8 @@ package sasl
 import (
 	"context"
 	"fmt"
+	"net/mail"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -12,8 +14,8 @@ import (
 const maxTrace = 255
 
 // Anonymous returns ANONYMOUS (RFC 4505): its client signs in as nobody and
-// leaves trace for the server's log, an address or another word of at most 255
-// characters, "" for none. The server can read it, and so can everybody else on
+// leaves trace for the server's log, an address or another word without "@", of at
+// most 255 characters, "" for none. The server can read it, and so can everybody else on
 // a connection without TLS.
 //
 // [Default] does not have it, so that nobody becomes a guest by accident: a
@@ -43,7 +45,8 @@ func usableWithNothing(_ *Conn, c *Credentials) error {
 	return nil
 }
 
-// checkTrace refuses what trace information must not hold (RFC 4505, Section 3).
+// checkTrace refuses what trace information must not hold (RFC 4505, Sections 2 and
+// 3).
 func checkTrace(trace string) error {
 	switch {
 	case !utf8.ValidString(trace):
@@ -55,6 +58,9 @@ func checkTrace(trace string) error {
 		if r != ' ' && !unicode.IsPrint(r) {
 			return fmt.Errorf("%w: character in trace information that cannot be shown", ErrBadCredentials)
 		}
+	}
+	if address, err := mail.ParseAddress(trace); strings.Contains(trace, "@") && (err != nil || address.Address != trace) {
+		return fmt.Errorf("%w: trace information with an @ that is no mail address", ErrBadCredentials)
 	}
 	return nil
 }

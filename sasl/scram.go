@@ -55,6 +55,11 @@ type SCRAMOptions struct {
 	// then these salts change with every start, and differ between mechanisms that
 	// were not made together, such as a name and the same name with -PLUS.
 	SaltKey Secret
+
+	// InsecureNonce is the nonce of this side, of printable ASCII without a comma. It is
+	// for examples that have to come out as they are printed: who sends the same nonce
+	// twice takes an old answer for a new one. Empty means a random one each time.
+	InsecureNonce string
 }
 
 // SCRAM returns the SCRAM mechanism of that name, such as SCRAM-SHA-256 or
@@ -105,9 +110,13 @@ func newSCRAM(name string, h func() hash.Hash, o SCRAMOptions) *scram {
 	if o.SaltKey.IsZero() {
 		o.SaltKey = randomKey()
 	}
+	nonce := newNonce
+	if o.InsecureNonce != "" {
+		nonce = func() string { return o.InsecureNonce }
+	}
 	return &scram{
 		name: bare, plus: plus, hash: h, opts: o,
-		nonce:  newNonce,
+		nonce:  nonce,
 		bind:   (*Conn).ChannelBinding,
 		derive: deriveKeys,
 	}

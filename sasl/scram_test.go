@@ -375,3 +375,27 @@ func TestSCRAMRanks(t *testing.T) {
 		t.Errorf("rank %d of another hash, bound", plus.Rank)
 	}
 }
+
+// A nonce that is chosen comes out on both sides, each time.
+func TestInsecureNonce(t *testing.T) {
+	m := sasl.SCRAM("SCRAM-SHA-256", sha256.New, sasl.SCRAMOptions{InsecureNonce: "chosen"})
+	for range 2 {
+		a := sasl.Password(user, password)
+		client, err := m.NewClient(t.Context(), secure(), &a.Credentials)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, first, err := client.Start()
+		if !strings.HasSuffix(string(first), ",r=chosen") || err != nil {
+			t.Errorf("said %q, error %v; want the nonce", first, err)
+		}
+		server, err := m.NewServer(t.Context(), secure(), accounts{user: {Password: sasl.NewSecret(password)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, _, err := server.Next(first)
+		if !strings.HasPrefix(string(answer), "r=chosenchosen,") || err != nil {
+			t.Errorf("said %q, error %v; want the nonces of both", answer, err)
+		}
+	}
+}

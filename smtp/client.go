@@ -28,6 +28,7 @@ type Client struct {
 	inMail     bool   // a transaction may be open: RSET comes before the next
 	mails      int    // how many were begun (RFC 9422, Section 4.1)
 	mailed     bool   // the server accepted MAIL of the latest one
+	doubtful   bool   // RSET was not answered by 250
 	lmtp       bool   // LMTP (RFC 2033) is spoken: LHLO, and a final reply for each recipient
 
 	// What a message needs is kept for the next one.
@@ -88,19 +89,30 @@ const closeWait = time.Second
 // connection. Nothing that goes wrong then matters to a message that was
 // accepted. A second Close, and that of a broken connection, does nothing.
 func (c *Client) Close() error {
-	if c.conn.usable() != nil {
+	_, err := c.quit()
+	return err
+}
+
+// quit is Close. It returns the 421 that the server has said instead of a
+// farewell, or before it was asked for one; nil if it has not.
+func (c *Client) quit() (busy *ReplyError, err error) {
+	if err := c.conn.usable(); err != nil {
 		c.conn.close()
-		return nil
+		errors.As(err, &busy)
+		return busy, nil
 	}
 	ctx, cancel := context.WithTimeout(c.conn.watch.lifetime(), closeWait)
 	defer cancel()
 	defer c.conn.bind(ctx)()
-	_, err := c.conn.command(ctx, "QUIT")
+	r, err := c.conn.command(ctx, "QUIT")
 	c.conn.close()
-	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
-		return nil
+	if r.Code == 421 {
+		busy = c.refused("QUIT", r)
 	}
-	return err
+	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+		err = nil
+	}
+	return busy, err
 }
 
 // leave says QUIT and closes the connection without waiting for the reply.

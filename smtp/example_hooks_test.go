@@ -31,18 +31,18 @@ func ExampleHooks() {
 	// <nil>
 	// smtp.connect server.address=mail.example.com:465
 	//   TLS
-	//   greeting
-	//   EHLO
+	//   greeting reply=220
+	//   EHLO reply=250
 	//   smtp.auth
 	//     smtp.token renewal=false
-	//     AUTH
+	//     AUTH reply=235
 	//   end mechanism=XOAUTH2
 	// smtp.message recipients=1
-	//   MAIL
-	//   RCPT
-	//   DATA
-	//   .
-	// QUIT
+	//   MAIL reply=250
+	//   RCPT reply=250
+	//   DATA reply=354
+	//   . reply=250
+	// QUIT reply=0
 }
 
 // tracing returns hooks that make spans of t. Spans that enclose others are in the
@@ -75,8 +75,12 @@ func tracing(t *exampleTracer) *smtp.Hooks {
 			if name == "" {
 				name = "greeting"
 			}
-			_, span := t.Start(ctx, name, c.Start)
+			_, span := t.Start(ctx, name, c.Start, "reply", c.Reply.Code)
 			span.End(c.Start.Add(c.Duration), c.Err)
+		},
+		Queue: func(ctx context.Context, q smtp.Queued) { // with a Pool
+			_, span := t.Start(ctx, "smtp.queue", q.Start)
+			span.End(q.Start.Add(q.Duration), q.Err)
 		},
 	}
 }

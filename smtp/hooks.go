@@ -17,6 +17,7 @@ import (
 // is ctx or derived from it; nil means ctx. The others are called once, when what
 // they tell of is over or has come. Spans nest like this:
 //
+//	Queue            waiting for a connection of a Pool
 //	Connect          making a connection, until it is signed in
 //	  Lookup, Dial
 //	  Handshake
@@ -37,6 +38,11 @@ import (
 // challenges neither; other replies have lost what they repeat of the sign-in.
 // Addresses of senders and recipients do show.
 type Hooks struct {
+	// Queue tells that a message has waited for a connection of a [Pool], on the
+	// goroutine of its Send. It does so again if that connection is lost before the
+	// server began with the message.
+	Queue func(ctx context.Context, q Queued)
+
 	// Connect spans making a connection: dialling, TLS and sign-in. A refused
 	// token may take two; see [Dial].
 	Connect func(ctx context.Context, c Connection) (context.Context, func(Connection, error))
@@ -70,6 +76,14 @@ type Hooks struct {
 	// of the last, StateClosed, is that of the connection's Connect, without its
 	// end.
 	State func(ctx context.Context, s StateChange)
+}
+
+// A Queued is the wait of a message for a connection of a [Pool].
+type Queued struct {
+	Start    time.Time
+	Duration time.Duration
+	Connect  bool  // it gets none that there is, but makes one
+	Err      error // it gets none at all
 }
 
 // A Connection is what is known of a connection. What is not known yet is zero.

@@ -2,6 +2,8 @@ package smtp
 
 import (
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -30,7 +32,20 @@ func errorAttr(err error) []any {
 	if err == nil {
 		return nil
 	}
-	return []any{slog.String("error", err.Error())}
+	return []any{slog.String("error", loggable(err))}
+}
+
+// loggable returns the text of an error without that of a token generator: what a
+// generator says is its own, and may hold what it was answered.
+func loggable(err error) string {
+	token := new(sasl.TokenError)
+	if !errors.As(err, &token) {
+		return err.Error()
+	}
+	if r := replyOf(err); r != nil {
+		return fmt.Sprintf("smtp: sign-in: %v, and then no access token", r)
+	}
+	return "smtp: sign-in: no access token"
 }
 
 // logMessage logs what became of a message, at level Info. Who sent it to whom is
@@ -62,8 +77,8 @@ func (w *watcher) logReply(verb string, r Reply, took time.Duration) {
 	w.log.DebugContext(w.ctx, "smtp reply", "to", verb, "reply", text, "took", took)
 }
 
-// logToken logs that a token was fetched. Of an error only the class: what a
-// generator says is its own, and may hold what it was answered.
+// logToken logs that a token was fetched. Of an error only the class; see
+// loggable.
 func (w *watcher) logToken(t TokenFetch, took time.Duration, err error) {
 	if !w.debugging() {
 		return

@@ -2,6 +2,7 @@ package smtp_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
@@ -148,4 +149,42 @@ func (h *contextHandler) Handle(ctx context.Context, _ slog.Record) error {
 		h.without++
 	}
 	return nil
+}
+
+// What a token generator says is for whoever calls Send: it may hold what it was
+// answered, so no log has it, that of a Pool's pauses neither.
+func TestNoErrorOfAGeneratorIsLogged(t *testing.T) {
+	const secret = "client_secret=Zk3-vN8qPw"
+	for name, tokens := range map[string][]string{"at first": nil, "in a renewal": {"stale"}} {
+		for _, level := range []slog.Level{slog.LevelWarn, slog.LevelDebug} {
+			t.Run(fmt.Sprint(name, " ", level), func(t *testing.T) {
+				s := mock.Start(t, mock.Options{Network: mock.InMemory, Directory: accept(short)})
+				generator := &unlucky{inTurn{tokens: tokens}, errors.New("the endpoint said: " + secret)}
+				cfg := config(s, sasl.OAuth(user, generator))
+				b := new(syncBuffer)
+				cfg.Logger = slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: level}))
+				_, err := poolOf(t, cfg, smtp.PoolOptions{}).Send(t.Context(), envelope, message)
+				if smtp.Classify(err) != smtp.Auth || !strings.Contains(err.Error(), secret) {
+					t.Errorf("got %v", err)
+				}
+				if log := b.String(); strings.Contains(log, secret) || !strings.Contains(log, "smtp pool slows down") || !strings.Contains(log, "no access token") {
+					t.Errorf("logged %s", log)
+				}
+			})
+		}
+	}
+}
+
+// unlucky is a generator that fails when it has no other token.
+type unlucky struct {
+	inTurn
+	err error
+}
+
+func (u *unlucky) Token(ctx context.Context, req sasl.TokenRequest) (sasl.Token, error) {
+	token, err := u.inTurn.Token(ctx, req)
+	if err != nil {
+		err = u.err
+	}
+	return token, err
 }

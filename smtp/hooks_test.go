@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -51,6 +52,10 @@ func (j *journal) keep(args ...any) { j.args = append(j.args, args...) }
 
 func (j *journal) hooks() *smtp.Hooks {
 	return &smtp.Hooks{
+		Queue: func(ctx context.Context, q smtp.Queued) {
+			j.keep(q, q.Err)
+			j.note(ctx, "waited %v, connect %t: %s", q.Duration, q.Connect, smtp.Classify(q.Err))
+		},
 		Connect: func(ctx context.Context, c smtp.Connection) (context.Context, func(smtp.Connection, error)) {
 			ctx, leave := j.enter(ctx, "connect", "%s attempt %d", c.Server, c.Attempt)
 			return ctx, func(done smtp.Connection, err error) {
@@ -412,5 +417,20 @@ func TestHooksInPool(t *testing.T) {
 	pool.Close()
 	if messages.Load() != 40 || opened.Load() != closed.Load() || opened.Load() < 8 || commands.Load() < 4*40 {
 		t.Errorf("%d messages, %d connections opened, %d closed, %d commands", messages.Load(), opened.Load(), closed.Load(), commands.Load())
+	}
+}
+
+// With forgets no hook.
+func TestHooksWithAll(t *testing.T) {
+	all := new(journal).hooks()
+	for name, h := range map[string]*smtp.Hooks{
+		"first": all.With(new(smtp.Hooks)), "second": new(smtp.Hooks).With(all), "both": all.With(all),
+	} {
+		v := reflect.ValueOf(h).Elem()
+		for i := range v.NumField() {
+			if v.Field(i).IsNil() {
+				t.Errorf("%s: no %s", name, v.Type().Field(i).Name)
+			}
+		}
 	}
 }

@@ -12,6 +12,7 @@ func (h *Hooks) With(other *Hooks) *Hooks {
 		return h
 	}
 	return &Hooks{
+		Queue:     both(h.Queue, other.Queue),
 		Connect:   nest(h.Connect, other.Connect),
 		Lookup:    both(h.Lookup, other.Lookup),
 		Dial:      both(h.Dial, other.Dial),

@@ -41,8 +41,9 @@ func (e *StoppedError) Unwrap() error { return e.Err }
 // those that came before. A message is sent once: what the server says of it is
 // what Send returns, and whether to send again is for its caller to decide (see
 // [Classify]). The exception is a connection that fails before the server has
-// accepted MAIL, as one does that the server has closed meanwhile: then the
-// message goes over another one, once.
+// accepted MAIL, as one does that the server has closed meanwhile, or that answers
+// MAIL by 530 or 535 after it took others, having forgotten who is signed in: then
+// the message goes over another one, once.
 //
 // # Connections
 //
@@ -61,17 +62,24 @@ func (e *StoppedError) Unwrap() error { return e.Err }
 // one. A temporary refusal of a recipient, as by greylisting, slows nobody. Nor
 // does 421 4.4.2, by which servers end sessions that were idle or are old.
 //
+// Others may use the account as well, and have some of the connections that it may
+// have. Where one more is refused by 432 or X.3.2, or by 421 while it is made, the
+// Pool remembers how many there were before, and leaves it at that for a minute
+// before it tries one more; for twice as long each time that was in vain, up to 16
+// minutes.
+//
 // Where a sign-in is refused by 454, 432 or 421, none is tried for
 // PoolOptions.SignInPause, twice as long each time, up to 16 times. Where the
-// credentials are refused, or cannot be had, none is tried for [sasl.CoolDown], and
-// messages that need one get a *StoppedError at once. Where a connection cannot be
-// made, the next try waits. In all these cases the first try afterwards is a single
-// one, and connections that are signed in go on.
+// credentials are refused, or cannot be had, none is tried for [sasl.CoolDown];
+// while no connection is signed in, messages get a *StoppedError at once. Where a
+// connection cannot be made, the next try waits. In all these cases the first try
+// afterwards is a single one, and connections that are signed in go on.
 //
 // Messages wait for all that as long as their context lets them, or MaxWait. A try
 // that fails counts for every message that waits while there is no connection at
-// all; two of them end a message with what the second met. So a server that is gone
-// costs a message two tries at most, and all that wait together no more than that.
+// all, and tries that fail together are one; two of them end a message with what
+// the second met. So a server that is gone costs a message two tries at most, and
+// all that wait together no more than that.
 type Pool struct {
 	cfg  Config
 	opts PoolOptions // with its defaults
@@ -131,16 +139,22 @@ func (p *Pool) Send(ctx context.Context, env Envelope, msg Message) (*Result, er
 	if err := p.enter(); err != nil {
 		return &Result{}, err
 	}
-	var j job
-	err := j.prepare(ctx, env, msg)
-	result := &Result{}
-	if err == nil {
-		defer j.hold()()
-		result, err = p.send(ctx, &j)
-	}
-	j.content.close()
-	p.leave(err)
+	outcome := errPanicked // unless it returns
+	defer func() { p.leave(outcome) }()
+	result, err := p.deliver(ctx, env, msg)
+	outcome = err
 	return result, err
+}
+
+// deliver is Send of a Pool that is open.
+func (p *Pool) deliver(ctx context.Context, env Envelope, msg Message) (*Result, error) {
+	var j job
+	defer j.content.close()
+	if err := j.prepare(ctx, env, msg); err != nil {
+		return &Result{}, err
+	}
+	defer j.hold()()
+	return p.send(ctx, &j)
 }
 
 // send finds a connection for a job, and another one if that fails before the
@@ -152,6 +166,7 @@ func (p *Pool) send(ctx context.Context, j *job) (*Result, error) {
 
 	w := newWaiter(p.opts.MaxWait)
 	defer w.stop()
+	defer p.abandon(w)
 	attempts := 0
 	for {
 		if err := p.acquire(ctx, w); err != nil {
@@ -173,18 +188,18 @@ func (p *Pool) send(ctx context.Context, j *job) (*Result, error) {
 // try sends a job over the connection that w was granted, or over one that it
 // may make. It reports whether to try again, in which case nothing was sent.
 func (p *Pool) try(ctx context.Context, w *waiter, j *job) (result *Result, again bool, err error) {
-	pc, dials := w.conn, 0
-	if pc == nil {
-		if pc, dials, err = p.connect(ctx, w); err != nil {
+	dials := 1
+	if w.conn == nil {
+		if dials, err = p.connect(ctx, w); err != nil {
 			return &Result{Attempts: dials}, p.noConnection(w, err), err
 		}
-	} else if err := p.check(ctx, pc); err != nil {
+	} else if err := p.check(ctx, w.conn); err != nil {
 		// It was none of the tries: there may be another connection.
-		return &Result{}, p.dead(w, pc, err), err
+		return &Result{}, p.dead(w, err), err
 	}
-	result, err = pc.client.transact(ctx, j)
-	result.Attempts = max(dials, 1)
-	return result, p.settle(w, pc, result, err), err
+	result, err = w.conn.client.transact(ctx, j)
+	result.Attempts = dials
+	return result, p.settle(w, result, err), err
 }
 
 // enter notes that a Send began.

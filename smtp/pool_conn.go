@@ -2,6 +2,8 @@ package smtp
 
 import (
 	"context"
+	"errors"
+	"os"
 	"slices"
 	"time"
 )
@@ -12,23 +14,26 @@ type pooled struct {
 	born   time.Time
 	used   time.Time   // when it last did something
 	fresh  bool        // the server has done nothing for a message over it yet
+	served bool        // the server has accepted MAIL over it
 	round  int         // of the gate, when it was to be made
 	expiry *time.Timer // while it is idle
 }
 
-// connect makes a connection, and tells how many it made on the way.
-func (p *Pool) connect(ctx context.Context, w *waiter) (pc *pooled, dials int, err error) {
+// connect makes a connection for w, and tells how many it made on the way. If it
+// fails, noConnection is to be called.
+func (p *Pool) connect(ctx context.Context, w *waiter) (dials int, err error) {
 	c, dials, err := dial(ctx, p.cfg)
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.dialing--
 	p.count.Dials += int64(dials)
 	if err != nil {
-		return nil, dials, err
+		return dials, err
 	}
+	w.conn = &pooled{client: c, born: now, used: now, fresh: true, round: w.round}
+	p.dialing--
 	p.update()
-	return &pooled{client: c, born: now, used: now, fresh: true, round: w.round}, dials, nil
+	return dials, nil
 }
 
 // noConnection notes that the connection of w could not be made, and reports
@@ -37,11 +42,14 @@ func (p *Pool) noConnection(w *waiter, err error) (again bool) {
 	defer p.logPause(err, p.pauses())
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	w.holds = false
+	p.dialing--
 	p.open--
 	p.rate.done(time.Now(), false)
+	news := w.round == p.gate.epoch
 	p.shut(w, err)
 	again = w.failed(err)
-	if p.open == 0 {
+	if p.open == 0 && news { // connections that failed together are one failure
 		p.share(err)
 	}
 	p.update()
@@ -67,13 +75,19 @@ func (p *Pool) share(err error) {
 // failed notes that w has lost a connection before the server began with its
 // message, and reports whether it may have another one.
 func (w *waiter) failed(err error) (again bool) {
-	w.tries++
-	w.last = err
+	again = w.lost(err)
 	switch Classify(err) {
 	case Network, Temporary, Throttled:
-		return w.tries < maxTries
+		return again
 	}
 	return false
+}
+
+// lost is failed whatever the error says.
+func (w *waiter) lost(err error) (again bool) {
+	w.tries++
+	w.last = err
+	return w.tries < maxTries
 }
 
 // checkWait is how long the reply to NOOP may take.
@@ -103,57 +117,97 @@ func (p *Pool) check(ctx context.Context, pc *pooled) error {
 	return c.usable()
 }
 
-// dead notes that a connection has failed its check, and reports whether to
-// look for another one.
-func (p *Pool) dead(w *waiter, pc *pooled, err error) (again bool) {
+// dead notes that the connection of w has failed its check, and reports whether
+// to look for another one.
+func (p *Pool) dead(w *waiter, err error) (again bool) {
 	defer p.logPause(err, p.pauses())
-	pc.client.conn.close()
+	class := Classify(err)
+	w.conn.client.conn.close()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	w.holds = false
 	p.open--
-	p.count.Dead++
 	p.rate.done(time.Now(), false)
-	class := Classify(err)
-	if class == Throttled && !endedIdle(err) {
-		p.slower(w.epoch, err)
+	if class != Canceled {
+		p.count.Dead++
 	}
+	if errors.Is(err, os.ErrDeadlineExceeded) && class == Network {
+		p.forget(w.conn.used)
+	}
+	p.heed(w.epoch, refusal{err: err})
 	p.update()
 	return class != Canceled
 }
 
-// settle notes what became of a message on a connection, and reports whether it
-// is to be tried on another one: if this one failed before the server accepted
-// MAIL, nothing of the message was sent.
-func (p *Pool) settle(w *waiter, pc *pooled, result *Result, err error) (again bool) {
-	defer p.logPause(err, p.pauses())
-	now, class, c := time.Now(), Classify(err), pc.client
-	broken := c.conn.usable() != nil
+// forget retires the connections that were not used since, because one that was
+// used then has become silent: the network may have forgotten them all, and each
+// would cost a message the time of a check.
+func (p *Pool) forget(since time.Time) {
+	for i := len(p.idle) - 1; i >= 0; i-- {
+		if !p.idle[i].used.After(since) {
+			p.retire(p.takeIdle(i))
+		}
+	}
+}
+
+// settle notes what became of a message on the connection of w, and reports
+// whether it is to be tried on another one: as long as the server has not accepted
+// MAIL, nothing of the message was sent. That is so if the connection failed, and if
+// MAIL was refused for what is no fault of the message: the server has forgotten
+// who is signed in, or did not end the transaction before.
+func (p *Pool) settle(w *waiter, result *Result, err error) (again bool) {
+	pc, class := w.conn, Classify(err)
+	c := pc.client
+	last := c.conn.usable()
+	broken := last != nil
+	why := err
+	if why == nil {
+		why = last
+	}
+	defer p.logPause(why, p.pauses())
 	if broken {
 		c.conn.close()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.rate.done(now, class == Uncertain || result.Octets > 0)
-	pc.used = now
+	w.holds = false
+	pc.used = time.Now()
+	p.rate.done(pc.used, class == Uncertain || result.Octets > 0)
+	all := p.signedIn()
+	if broken {
+		p.open--
+	}
 	switch {
 	case class == None, class == Partial:
-		p.pace.accepted(w.epoch)
+		p.pace.limit.accepted(all)
+		p.pace.accepted(w.epoch, pc.used)
 	case pc.fresh && broken && !c.mailed:
 		p.shut(w, err)
-	case class == Throttled && !endedIdle(err):
-		p.slower(w.epoch, err)
+	default:
+		p.heed(w.epoch, refusal{err: err, others: all - 1})
+	}
+	if broken { // perhaps by a 421 that came behind all that
+		p.heed(w.epoch, refusal{err: last})
 	}
 	if pc.fresh && (c.mailed || c.mails > 0 && !broken) {
 		pc.fresh = false
 		p.gate.proved(pc.round)
 	}
-	if !broken {
-		p.keep(pc)
-		p.update()
-		return false
+	stale := !c.mailed && (c.doubtful || class == Auth && pc.served && p.cfg.Auth != nil)
+	pc.served = pc.served || c.mailed
+	switch {
+	case stale:
+		again = w.lost(err)
+	case broken:
+		again = !c.mailed && w.failed(err)
 	}
-	p.open--
-	again = !c.mailed && w.failed(err)
+	switch {
+	case broken:
+	case stale:
+		p.retire(pc)
+	default:
+		p.keep(pc)
+	}
 	p.update()
 	return again
 }
@@ -161,7 +215,7 @@ func (p *Pool) settle(w *waiter, pc *pooled, result *Result, err error) (again b
 // keep lets a connection be idle until it is needed, unless it has done enough.
 func (p *Pool) keep(pc *pooled) {
 	left := p.opts.SessionAge - time.Since(pc.born)
-	if pc.client.mails >= pc.most(p.opts.MessagesPerConn) || left <= 0 {
+	if pc.client.mails >= pc.most(p.opts.MessagesPerConn) || left <= 0 || pc.client.doubtful {
 		p.retire(pc)
 		return
 	}
@@ -217,12 +271,19 @@ func (p *Pool) expire(pc *pooled) {
 // open, as it does for the server.
 func (p *Pool) retire(pc *pooled) {
 	p.leaving++
+	epoch := p.pace.epoch
 	go func() {
-		_ = pc.client.Close()
+		busy, _ := pc.client.quit()
+		if busy != nil {
+			defer p.logPause(busy, p.pauses())
+		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.leaving--
 		p.open--
+		if busy != nil {
+			p.heed(epoch, refusal{err: busy})
+		}
 		p.update()
 	}()
 }

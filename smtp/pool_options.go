@@ -82,6 +82,9 @@ func (o PoolOptions) validate() error {
 	return nil
 }
 
+// forEver is the longest pause, one that can be doubled: nobody waits for its end.
+const forEver = time.Duration(1 << 60)
+
 // withDefaults fills in the zero fields and keeps to the limits of a profile, which
 // may be nil.
 func (o PoolOptions) withDefaults(known *profile.Profile) PoolOptions {
@@ -95,9 +98,9 @@ func (o PoolOptions) withDefaults(known *profile.Profile) PoolOptions {
 	o.SessionAge = within(o.SessionAge, limits.SessionAge*9/10, time.Hour)
 	o.IdleTimeout = cmp.Or(o.IdleTimeout, time.Minute)
 	o.CheckAfter = cmp.Or(o.CheckAfter, 5*time.Second)
-	o.Pause = cmp.Or(o.Pause, time.Second)
-	o.MaxPause = max(cmp.Or(o.MaxPause, time.Minute), o.Pause)
-	o.SignInPause = cmp.Or(o.SignInPause, time.Minute)
+	o.Pause = min(cmp.Or(o.Pause, time.Second), forEver)
+	o.MaxPause = min(max(cmp.Or(o.MaxPause, time.Minute), o.Pause), forEver)
+	o.SignInPause = min(cmp.Or(o.SignInPause, time.Minute), forEver/longestSignInPause)
 	if o.Seed == 0 {
 		o.Seed = rand.Uint64()
 	}

@@ -19,7 +19,8 @@ type waiter struct {
 	late    *time.Timer   // for MaxWait; nil: there is none
 
 	// What it was granted.
-	conn  *pooled // nil: to make a connection
+	holds bool    // a connection, or the right to make one, and has not given it back
+	conn  *pooled // nil: it is yet to be made
 	err   error   // neither
 	epoch int     // of the pace at that time
 	round int     // of the gate
@@ -113,10 +114,21 @@ func (q *queue) grant(w *waiter, conn *pooled, err error) {
 	w.granted <- struct{}{}
 }
 
-// acquire waits until w is granted a connection, or may make one.
+// acquire waits until w is granted a connection, or may make one, and tells that.
 func (p *Pool) acquire(ctx context.Context, w *waiter) error {
-	if err := ctx.Err(); err != nil {
-		return canceled(ctx, PhaseQueue)
+	if p.cfg.Hooks == nil || p.cfg.Hooks.Queue == nil {
+		return p.wait(ctx, w)
+	}
+	start := time.Now()
+	err := p.wait(ctx, w)
+	p.cfg.Hooks.Queue(ctx, Queued{Start: start, Duration: time.Since(start), Connect: err == nil && w.conn == nil, Err: err})
+	return err
+}
+
+// wait is acquire without anybody who watches.
+func (p *Pool) wait(ctx context.Context, w *waiter) error {
+	if ctx.Err() != nil {
+		return join(canceled(ctx, PhaseQueue), w.last)
 	}
 	p.mu.Lock()
 	if p.closed {
@@ -156,7 +168,7 @@ func (p *Pool) giveUp(w *waiter, because func(error) error) error {
 // decline gives back what w was granted.
 func (p *Pool) decline(w *waiter) {
 	switch {
-	case w.err != nil:
+	case !w.holds:
 		return
 	case w.conn != nil:
 		p.keep(w.conn)
@@ -164,7 +176,27 @@ func (p *Pool) decline(w *waiter) {
 		p.dialing--
 		p.open--
 	}
+	w.holds = false
 	p.rate.done(time.Now(), false)
+}
+
+// abandon gives back what w holds because what was done with it has panicked.
+func (p *Pool) abandon(w *waiter) {
+	if !w.holds {
+		return
+	}
+	if w.conn != nil {
+		w.conn.client.conn.raw.Close() // and no hook is told
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w.conn == nil {
+		p.dialing--
+	}
+	w.holds = false
+	p.open--
+	p.rate.done(time.Now(), true) // nobody knows
+	p.update()
 }
 
 // obstacle returns what the server said that messages wait because of, if they
@@ -233,7 +265,7 @@ func (p *Pool) serve(w *waiter, now time.Time) (wait time.Duration, ok bool) {
 	switch {
 	case p.open >= p.pace.conns(): // those that were too old are being closed
 		return 0, false
-	case wait > 0 && p.gate.stopped:
+	case wait > 0 && p.gate.stopped && p.signedIn() == 0:
 		p.queue.grant(w, nil, &StoppedError{p.gate.until, p.gate.cause})
 		return 0, true
 	case wait > 0:
@@ -247,9 +279,13 @@ func (p *Pool) serve(w *waiter, now time.Time) (wait time.Duration, ok bool) {
 	return 0, true
 }
 
+// signedIn returns how many connections there are to wait for: those that carry
+// messages or are idle.
+func (p *Pool) signedIn() int { return p.open - p.dialing - p.leaving }
+
 // let grants w a connection, or to make one.
 func (p *Pool) let(w *waiter, pc *pooled) {
 	p.rate.begin()
-	w.epoch, w.round = p.pace.epoch, p.gate.epoch
+	w.holds, w.epoch, w.round = true, p.pace.epoch, p.gate.epoch
 	p.queue.grant(w, pc, nil)
 }

@@ -1,6 +1,9 @@
 package smtp
 
-import "time"
+import (
+	"log/slog"
+	"time"
+)
 
 // PoolStats are what a [Pool] does at a moment, and what it has done so far.
 type PoolStats struct {
@@ -67,6 +70,12 @@ func (p *Pool) logPause(err error, before int) {
 		return
 	}
 	s := p.Stats()
-	p.cfg.Logger.Warn("smtp pool slows down", "connections", s.Usable,
-		"paused_until", s.PausedUntil, "connect_after", s.ConnectAfter, "error", err)
+	attrs := []any{slog.Int("connections", s.Usable)}
+	if !s.PausedUntil.IsZero() {
+		attrs = append(attrs, slog.Time("paused_until", s.PausedUntil))
+	}
+	if !s.ConnectAfter.IsZero() {
+		attrs = append(attrs, slog.Time("connect_after", s.ConnectAfter))
+	}
+	p.cfg.Logger.Warn("smtp pool slows down", append(attrs, errorAttr(err)...)...)
 }

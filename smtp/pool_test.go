@@ -265,3 +265,36 @@ func TestPoolKeepsReaders(t *testing.T) {
 		}
 	})
 }
+
+// Hooks are told how long each message has waited, and with what result.
+func TestPoolTellsOfWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mock.Start(t, mock.Options{
+			Network: mock.InMemory, Faults: []mock.Fault{mock.At("EOD").Before().Do(mock.Delay(time.Second)), mock.At("MAIL").Conn(1).Nth(3).Do(mock.Drop())},
+		})
+		var told []string
+		cfg := config(s, nil)
+		cfg.Hooks = &smtp.Hooks{Queue: func(ctx context.Context, q smtp.Queued) {
+			told = append(told, fmt.Sprint(ctx.Value(spanKey{}), " ", q.Duration, " ", q.Connect, " ", smtp.Classify(q.Err)))
+		}}
+		p := poolOf(t, cfg, smtp.PoolOptions{MaxConns: 1})
+		var all sync.WaitGroup
+		for i := range 4 {
+			all.Go(func() {
+				ctx := context.WithValue(t.Context(), spanKey{}, i)
+				if i == 2 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, time.Second/2)
+					defer cancel()
+				}
+				_, _ = p.Send(ctx, envelope, numbered(i))
+			})
+			synctest.Wait()
+		}
+		all.Wait()
+		want := "[0 0s true none 2 500ms false canceled 1 1s false none 3 2s false none 3 0s true none]"
+		if got := fmt.Sprint(told); got != want {
+			t.Errorf("told of %s; want %s", got, want)
+		}
+	})
+}

@@ -11,6 +11,7 @@ import (
 type pace struct {
 	most   int     // connections, at best
 	window float64 // connections, now
+	limit  ceiling // of the account, as far as it is known
 	until  time.Time
 	cause  error // why nothing is sent until then
 	steps  int   // refusals in succession, less what was accepted since
@@ -23,23 +24,33 @@ type pace struct {
 func newPace(most int) pace { return pace{most: most, window: float64(most)} }
 
 // conns is how many connections may be used.
-func (p *pace) conns() int { return int(p.window) }
+func (p *pace) conns() int {
+	if p.limit.conns > 0 {
+		return min(int(p.window), p.limit.conns)
+	}
+	return int(p.window)
+}
 
 func (p *pace) wait(now time.Time) time.Duration { return p.until.Sub(now) }
 
 // shrink halves the number of connections, unless that was done since the epoch of
 // what was refused.
-func (p *pace) shrink(epoch int) bool {
+func (p *pace) shrink(epoch int, r refusal) bool {
 	if epoch != p.epoch {
 		return false
 	}
 	p.epoch++
+	if p.limit.conns > 0 {
+		p.window = min(p.window, float64(p.limit.conns))
+	}
 	p.window = max(1, p.window/2)
+	p.limit.heed(r, time.Now())
 	return true
 }
 
 // accepted lets one more connection be used for as many messages as are used now.
-func (p *pace) accepted(epoch int) {
+func (p *pace) accepted(epoch int, now time.Time) {
+	p.limit.raise(p.most, now)
 	if epoch != p.epoch {
 		return
 	}
@@ -116,15 +127,22 @@ func (r *rate) done(now time.Time, sent bool) {
 	}
 }
 
+// heed is slower for a reply that says so, and does nothing about other errors.
+func (p *Pool) heed(epoch int, r refusal) {
+	if Classify(r.err) == Throttled && !endedIdle(r.err) {
+		p.slower(epoch, r)
+	}
+}
+
 // slower reacts to a reply that says that it is all too much, unless it was given
 // to what began before the latest of that kind.
-func (p *Pool) slower(epoch int, cause error) {
-	if !p.pace.shrink(epoch) {
+func (p *Pool) slower(epoch int, r refusal) {
+	if !p.pace.shrink(epoch, r) {
 		return
 	}
 	pause := p.pause(p.opts.Pause, p.opts.MaxPause, p.pace.steps)
 	p.pace.steps++
-	p.pace.until, p.pace.cause = time.Now().Add(pause), cause
+	p.pace.until, p.pace.cause = time.Now().Add(pause), r.err
 	p.count.Throttled++
 }
 
@@ -145,10 +163,11 @@ const longestSignInPause = 16
 // shut reacts to a connection that could not be made, or was of no use.
 func (p *Pool) shut(w *waiter, err error) {
 	class := Classify(err)
+	r := refusal{err, p.signedIn(), true}
 	signIn := new(AuthError)
 	throttled := class == Throttled && !endedIdle(err)
 	if throttled && !errors.As(err, &signIn) {
-		p.slower(w.epoch, err) // connections that there are, too
+		p.slower(w.epoch, r) // connections that there are, too
 	}
 	switch {
 	case class == Canceled: // which says nothing of the server
@@ -156,7 +175,7 @@ func (p *Pool) shut(w *waiter, err error) {
 	case class == Auth:
 		p.gate.shut(coolDown(err), err, true)
 	case throttled && errors.As(err, &signIn):
-		p.pace.shrink(w.epoch)
+		p.pace.shrink(w.epoch, r)
 		p.count.Throttled++
 		pause := p.pause(p.opts.SignInPause, longestSignInPause*p.opts.SignInPause, p.gate.pauses)
 		p.gate.shut(pause, err, false)

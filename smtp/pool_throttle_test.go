@@ -213,7 +213,7 @@ func TestPoolSignInBreaker(t *testing.T) {
 		}})
 		p := poolOf(t, config(s, sasl.OAuth(user, sasl.StaticToken(short))), smtp.PoolOptions{MaxConns: 2})
 		// Each round meets two more refusals, twice as long after the one before.
-		for round, least := range []time.Duration{1, 2 + 4, 8 + 16, 16 + 16, 16 + 16} {
+		for round, least := range []time.Duration{1 + 2, 4 + 8, 16 + 16, 16 + 16, 16 + 16} {
 			began := time.Now()
 			for _, err := range sendAll(t.Context(), p, 20) {
 				var auth *smtp.AuthError
@@ -225,7 +225,7 @@ func TestPoolSignInBreaker(t *testing.T) {
 				t.Errorf("round %d took %v", round, took)
 			}
 		}
-		if n := len(s.Auths()); n != 11 { // two at once at first
+		if n := len(s.Auths()); n != 12 { // two at once at first
 			t.Errorf("%d sign-ins", n)
 		}
 	})

@@ -2,6 +2,7 @@ package smtp_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"testing"
 
 	"github.com/seed-55a66e92/postern/mock"
@@ -39,3 +40,26 @@ func accepted() mock.Step { return mock.Seq(mock.ExpectData(), mock.Send("250 ok
 func gone() mock.Step { return mock.ExpectEOF() }
 
 func inBase64(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+
+// A lone dot would be a message to whoever the server has accepted although it
+// refused the sender, as one does that is still in another transaction. So the
+// connection ends instead.
+func TestNoEmptyMessage(t *testing.T) {
+	cfg := scripted(t, nil,
+		mock.Hello("PIPELINING"),
+		mock.Group(mock.Expect("MAIL FROM:<you@example.com>"), mock.Expect("RCPT TO:<friend@example.com>"), mock.Expect("DATA")),
+		mock.Send("503 5.5.1 there is a transaction"), mock.Send("250 ok"), mock.Send("354 go"), mock.ExpectEOF())
+	c, err := smtp.Dial(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	result, err := c.Send(t.Context(), envelope, message)
+	reply := new(smtp.ReplyError)
+	if !errors.As(err, &reply) || reply.Command != "MAIL" || !smtp.SafeToRetry(err) || len(result.Accepted) != 0 {
+		t.Errorf("%+v, %v", result, err)
+	}
+	if _, err := c.Send(t.Context(), envelope, message); !errors.Is(err, smtp.ErrBroken) {
+		t.Errorf("next message: %v", err)
+	}
+}

@@ -96,8 +96,11 @@ func (t *transaction) run(ctx context.Context, lines []string) error {
 	case err != nil:
 		return t.better(err)
 	}
+	inconsistent := t.mail != nil && len(t.result.Accepted) > 0
 	refusal := t.refusal()
 	switch {
+	case refusal != nil && t.ready && inconsistent: // a lone dot would be a message to those
+		return c.conn.fail(refusal)
 	case refusal != nil && t.inGroup: // RFC 3030, Section 2: the chunk has its reply
 		return t.nothing(ctx, refusal, "BDAT")
 	case refusal != nil && t.ready: // RFC 2920, Section 3.1: a 354 has to be answered
@@ -280,6 +283,7 @@ func (t *transaction) take(step int, verb string, r Reply) {
 	}
 	switch verb {
 	case "RSET":
+		t.c.doubtful = r.Code != 250
 		if !ok {
 			t.result.Warnings = append(t.result.Warnings, t.c.refused(verb, r))
 		}

@@ -24,6 +24,7 @@ type VerifyOptions struct {
 // always.
 func Verify(ctx context.Context, cfg Config, o VerifyOptions) (*Report, error) {
 	v := &verifier{report: new(Report), begun: time.Now()}
+	v.mark = v.begun
 	err := v.run(ctx, cfg, o)
 	v.finish(err)
 	return v.report, err
@@ -70,7 +71,7 @@ func (v *verifier) configure(cfg Config, env Envelope) error {
 	if err := join(append(errs, cfg.Validate())...); err != nil {
 		return err
 	}
-	v.pass(StepConfig, 0, "nothing wrong with it")
+	v.pass(StepConfig, time.Since(v.begun), "nothing wrong with it")
 	v.plan(cfg, s)
 	if rehearsed {
 		v.add(StepMail)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/seed-55a66e92/postern/sasl"
 )
@@ -66,6 +67,12 @@ func adviceOnSilence(err error) string {
 	}
 	return ""
 }
+
+// endsSoon is when a certificate that is still good is worth a word. Those that are
+// renewed without anybody's help are renewed well before.
+const endsSoon = 10 * 24 * time.Hour
+
+const adviceOnEnd = "the certificate ends soon: see that the server has it renewed"
 
 // adviceOnCertificate says what to do about a certificate that was not accepted.
 func adviceOnCertificate(err error) string {

@@ -25,7 +25,7 @@ type Step struct {
 	Took    time.Duration // 0 if it was skipped
 	Summary string        // one line for a person: what was found, or why it was skipped
 	Err     error         // why it failed; typed, as from [Dial]
-	Advice  string        // what a person can do about that, "" if nothing is known
+	Advice  string        // what a person can do about that, or about what will fail soon; "" if nothing is known
 
 	Addresses  []string         // StepDNS
 	Attempts   []DialAttempt    // StepTCP

@@ -112,9 +112,7 @@ func (v *verifier) fail(err error) {
 			continue
 		}
 		s.Outcome, s.Err, s.Advice = OutcomeFailed, err, adviceOn(err)
-		if !v.mark.IsZero() {
-			s.Took = time.Since(v.mark)
-		}
+		s.Took = time.Since(v.mark)
 		s.Summary = summaryOf(err, s.Advice)
 		v.mark = time.Now()
 		return
@@ -207,6 +205,9 @@ func (v *verifier) handshake(_ context.Context, h Handshake) {
 	trust := "certificate verified"
 	if !h.Verified {
 		trust = "certificate not verified"
+	}
+	if h.Verified && time.Until(facts.NotAfter) < endsSoon {
+		s.Advice = adviceOnEnd
 	}
 	v.pass(StepTLS, h.Duration, strings.Join([]string{facts.Version, facts.CipherSuite, trust}, ", "))
 }

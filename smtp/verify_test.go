@@ -296,6 +296,17 @@ func TestVerifyCertificate(t *testing.T) {
 	}
 }
 
+// A certificate that ends soon is accepted, and the report says so in time.
+func TestVerifyCertificateEndsSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(time.Date(2089, 12, 24, 0, 0, 0, 0, time.UTC)))
+		_, r, err := verify(t, plainWords(mock.Options{}), nil, smtp.VerifyOptions{})
+		if step := r.Step(smtp.StepTLS); err != nil || step.Outcome != smtp.OutcomeOK || !strings.Contains(step.Advice, "renewed") || !strings.Contains(r.String(), "advice: ") {
+			t.Errorf("%v, %v", r, err)
+		}
+	})
+}
+
 // Nobody listens; the name does not exist, or has one.
 func TestVerifyDials(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

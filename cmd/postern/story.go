@@ -193,12 +193,10 @@ func (st *story) stored(messages []mock.Message, sent attachment) error {
 	return nil
 }
 
-// verified prints a report, without its details.
+// verified prints a report as a program would.
 func (st *story) verified(r *smtp.Report) {
 	st.title("5. What smtp.Verify says of all that, without sending anything")
-	for _, s := range r.Steps {
-		st.wrapped(fmt.Sprintf("    %-10s  %-7s  ", s.Name, s.Outcome), s.Summary)
-	}
+	fmt.Fprintln(&st.out, r)
 }
 
 // summary prints the demo in numbers.

@@ -51,8 +51,8 @@ func ServiceAccountKey(file []byte, o Options) (*Delegation, error) {
 	}
 	return newDelegation(&delegate{
 		sign: sign, asserter: a, clientID: f.ClientID,
-		account: func(context.Context) (string, error) { return f.ClientEmail, nil },
-	}, o), nil
+		account: named(f.ClientEmail),
+	}, o)
 }
 
 func (f *credentialsFile) signer() (signer, error) {
@@ -78,10 +78,13 @@ func (f *credentialsFile) asserter(o Options) (*asserter, error) {
 	return &asserter{tokenURL, audience, providers.HTTPClient(o.HTTPClient)}, nil
 }
 
-func newDelegation(d *delegate, o Options) *Delegation {
+func newDelegation(d *delegate, o Options) (*Delegation, error) {
+	if err := o.checkCache(); err != nil {
+		return nil, err
+	}
 	cache := o.Cache
 	cache.Grant, cache.PerUser = sasl.Secret{}, true
-	return &Delegation{providers.NewCache(d, cache)}
+	return &Delegation{providers.NewCache(d, cache)}, nil
 }
 
 // Token returns an access token for the mailbox req.Username. See

@@ -172,6 +172,24 @@ func TestMailboxes(t *testing.T) {
 	}
 }
 
+// TestSharedDelegation shows that programs with one Store share tokens, too.
+func TestSharedDelegation(t *testing.T) {
+	s := &tokenServer{answer: answers(http.StatusOK, goodToken)}
+	o := google.Options{HTTPClient: s.client(), Cache: providers.CacheOptions{Store: new(providers.MemoryStore), Key: "google/mailer"}}
+	for range 2 {
+		d, err := google.ServiceAccountKey(keyFile(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if token, err := d.Token(t.Context(), forEmployee); err != nil || token.Subject != employee {
+			t.Errorf("token of %q, %v", token.Subject, err)
+		}
+	}
+	if s.hits() != 1 {
+		t.Errorf("%d requests, want 1", s.hits())
+	}
+}
+
 // TestNoMailbox shows that nobody is asked for what cannot be delegated.
 func TestNoMailbox(t *testing.T) {
 	s := new(tokenServer)

@@ -28,6 +28,9 @@ const stsURL = "https://sts.googleapis.com/v1/token"
 // The token_url and service_account_impersonation_url in the file must be
 // Google's. Where it gets the token of the other cloud, and by which program, is
 // for the file to say, so take it from whom you would take a program.
+//
+// A program that gets the token of the other cloud itself makes a source of x/oauth2
+// with it, by package google/externalaccount, and gives that to [TokenSourceBase].
 func ExternalAccountBase(file []byte, o Options) (Base, error) {
 	f, err := parseCredentials(file)
 	if err != nil {

@@ -66,5 +66,5 @@ func Keyless(serviceAccount string, base Base, o KeylessOptions) (*Delegation, e
 	return newDelegation(&delegate{
 		account: account, sign: sign,
 		asserter: &asserter{tokenURL, google.Endpoint.TokenURL, providers.HTTPClient(o.HTTPClient)},
-	}, o.Options), nil
+	}, o.Options)
 }

@@ -188,6 +188,7 @@ func TestKeylessConstruction(t *testing.T) {
 		want    string
 	}{
 		{"good", account, base, google.KeylessOptions{}, ""},
+		{"no key", account, base, google.KeylessOptions{Options: google.Options{Cache: providers.CacheOptions{Store: new(providers.MemoryStore)}}}, "google: Options.Cache.Store needs a Key, the name of the record in it"},
 		{"no base", account, nil, google.KeylessOptions{}, "google: there is no Base"},
 		{"no address", "mailer", base, google.KeylessOptions{}, "google: mailer is not the address of a service account, such as name@project.iam.gserviceaccount.com"},
 		{"a path", "a@b.c/../x", base, google.KeylessOptions{}, "google: a@b.c/../x is not the address of a service account, such as name@project.iam.gserviceaccount.com"},

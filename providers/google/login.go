@@ -52,8 +52,8 @@ type Grant struct {
 //
 // The user can consent to less than is asked, and sign in to another account than
 // is meant. Neither would show before the first message is refused, so both are
-// errors here, and nothing is saved. Errors are of type *[providers.Error]: one of
-// kind NeedsUser if the user declines.
+// errors here, and nothing is saved. An error is a *[providers.Error], of kind
+// NeedsUser if it is the user who declines, or matches that of ctx.
 //
 // The browser comes back to a port of this machine, with a code that is of no use
 // to others on it: PKCE (RFC 7636) binds it to this call. What does not hold the
@@ -61,7 +61,7 @@ type Grant struct {
 //
 // If Options.Cache has a Store, the grant is saved there for [RefreshToken] with
 // no refresh token; what runs already with that Store and Key goes over to it. If
-// it cannot be saved, Login returns it with the error.
+// it cannot be saved, Login returns it with the error of the Store.
 //
 // There is no sign-in by device code: Google grants no scope for mail that way.
 func Login(ctx context.Context, c Client, user string, o LoginOptions) (Grant, error) {
@@ -102,13 +102,14 @@ func newLogin(c Client, user string, o LoginOptions) (*login, error) {
 		return nil, err
 	}
 	authURL, err := endpoint("AuthURL", o.AuthURL, google.Endpoint.AuthURL)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case c.ID == "":
+	}
+	if err := o.checkCache(); err != nil {
+		return nil, err
+	}
+	if c.ID == "" {
 		return nil, misconfigured("the OAuth client has no id")
-	case o.Cache.Store != nil && o.Cache.Key == "":
-		return nil, misconfigured("Options.Cache.Store needs a Key, under which the grant is saved")
 	}
 	config := oauthConfig(c, tokenURL)
 	config.Endpoint.AuthURL = authURL

@@ -104,6 +104,21 @@ func TestLoginURL(t *testing.T) {
 	}
 }
 
+// TestOtherSpelling shows that an account is recognized by each of its names.
+func TestOtherSpelling(t *testing.T) {
+	for account, same := range map[string]bool{
+		"Your.Email@gmail.com": true, "youremail@googlemail.com": true, "your.email@example.com": false, "youremail2@gmail.com": false,
+	} {
+		a := startGoogle(t, mock.AuthorityOptions{})
+		grant, err := google.Login(t.Context(), testClient(), mailbox, google.LoginOptions{
+			Options: google.Options{HTTPClient: a.HijackingClient()}, OpenURL: browse(a, mock.Consent{User: account}),
+		})
+		if (err == nil) != same || same && grant.User != account {
+			t.Errorf("%s: signed in as %q, %v", account, grant.User, err)
+		}
+	}
+}
+
 // TestLoginFailures shows what each way not to consent amounts to.
 func TestLoginFailures(t *testing.T) {
 	refuse := func(path, code, text string) mock.AuthorityFault {
@@ -263,7 +278,7 @@ func TestLoginConstruction(t *testing.T) {
 	}{
 		{"no client", google.Client{}, google.LoginOptions{}, "google: the OAuth client has no id"},
 		{"page in clear", testClient(), google.LoginOptions{Options: google.Options{AuthURL: "http://accounts.google.com/"}}, "google: Options.AuthURL must be https: secrets are sent there"},
-		{"no key", testClient(), google.LoginOptions{Options: google.Options{Cache: providers.CacheOptions{Store: new(providers.MemoryStore)}}}, "google: Options.Cache.Store needs a Key, under which the grant is saved"},
+		{"no key", testClient(), google.LoginOptions{Options: google.Options{Cache: providers.CacheOptions{Store: new(providers.MemoryStore)}}}, "google: Options.Cache.Store needs a Key, the name of the record in it"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

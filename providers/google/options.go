@@ -30,9 +30,9 @@ type Client struct {
 
 // Options are what is seldom needed. The zero value is right for production.
 type Options struct {
-	// HTTPClient sends the requests. Redirects are never followed, whatever it
-	// says. Nil means a client of its own over http.DefaultTransport; for the
-	// metadata server, one that uses no proxy.
+	// HTTPClient sends the requests, but for those to the metadata server (see
+	// [MetadataOptions]). Redirects are never followed, whatever it says. Nil means
+	// a client of its own over http.DefaultTransport.
 	HTTPClient *http.Client
 
 	// TokenURL is where tokens are fetched: https, or http on loopback, as all
@@ -76,6 +76,14 @@ func endpoint(name, value, usual string) (string, error) {
 // tokenURL returns where tokens are fetched.
 func (o *Options) tokenURL() (string, error) {
 	return endpoint("TokenURL", o.TokenURL, google.Endpoint.TokenURL)
+}
+
+// checkCache returns what is wrong with where records are to be kept.
+func (o *Options) checkCache() error {
+	if o.Cache.Store != nil && o.Cache.Key == "" {
+		return misconfigured("Options.Cache.Store needs a Key, the name of the record in it")
+	}
+	return nil
 }
 
 func isLoopback(host string) bool {

@@ -32,6 +32,9 @@ func newRefreshToken(c Client, refreshToken sasl.Secret, scope string, o Options
 	if err != nil {
 		return nil, err
 	}
+	if err := o.checkCache(); err != nil {
+		return nil, err
+	}
 	switch {
 	case c.ID == "":
 		return nil, misconfigured("the OAuth client has no id")

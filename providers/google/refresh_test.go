@@ -187,6 +187,11 @@ func TestConstruction(t *testing.T) {
 		{"good", testClient(), refresh, google.Options{}, ""},
 		{"loopback in clear", testClient(), refresh, google.Options{TokenURL: "http://127.0.0.1:8080/token"}, ""},
 		{"localhost in clear", testClient(), refresh, google.Options{TokenURL: "http://localhost/token"}, ""},
+		{
+			"no key", testClient(), refresh,
+			google.Options{Cache: providers.CacheOptions{Store: new(providers.MemoryStore)}},
+			"google: Options.Cache.Store needs a Key, the name of the record in it",
+		},
 		{"no client", google.Client{}, refresh, google.Options{}, "google: the OAuth client has no id"},
 		{
 			"no refresh token", testClient(),

@@ -60,6 +60,9 @@ func (x *session) exchange(name string, server sasl.Server, initial string, give
 		case done:
 			x.accept()
 			return
+		case x.Manner == RefusesAtOnce && strings.HasPrefix(string(challenge), "{"):
+			x.refuse(response)
+			return
 		case x.Defect == NoServerProof && round == 2 && strings.HasPrefix(string(challenge), "v="):
 			x.accept()
 			return

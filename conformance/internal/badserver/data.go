@@ -22,6 +22,11 @@ func (x *session) data() {
 		x.over = true
 		return
 	}
+	if x.objects(content) {
+		x.say("EOD", 550, "5.5.2 Bare CR or LF, or NUL")
+		x.over = true
+		return
+	}
 	x.store(content)
 	x.say("EOD", 250, "2.0.0 Queued")
 }

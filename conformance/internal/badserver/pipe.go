@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -93,8 +94,11 @@ func (h *half) read(p []byte) (int, error) {
 func (h *half) write(p []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.ended || h.unread != nil {
+	switch {
+	case h.ended:
 		return 0, net.ErrClosed
+	case h.unread != nil:
+		return 0, syscall.EPIPE
 	}
 	h.octets = append(h.octets, p...)
 	h.change.Broadcast()

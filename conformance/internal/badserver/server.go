@@ -65,6 +65,7 @@ const Domain = "bad.test"
 // serves.
 type Server struct {
 	Defect                Defect
+	Manner                Manner
 	User, Password, Token string
 	Without               []string // extensions that EHLO does not list
 

@@ -3,6 +3,7 @@ package badserver
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -91,6 +92,8 @@ func (x *session) run(line string, long bool) {
 	name, argument, _ := strings.Cut(line, " ")
 	name = strings.ToUpper(name)
 	switch {
+	case x.polite(name, line, long):
+		return
 	case long && name != "AUTH":
 		x.say(name, 500, "5.5.2 Line too long")
 		return
@@ -140,6 +143,7 @@ func (x *session) say(verb string, code int, lines ...string) {
 		if i == len(lines)-1 {
 			separator = " "
 		}
+		code, line := x.spoken(code, line)
 		fmt.Fprintf(&b, "%d%s%s\r\n", code, separator, line)
 	}
 	x.out = append(x.out, answer{verb, b.String()})
@@ -198,7 +202,7 @@ func (x *session) ehlo(name string) {
 		keyword, _, _ := strings.Cut(line, " ")
 		return slices.Contains(x.Without, keyword)
 	})
-	x.say("EHLO", 250, lines...)
+	x.say("EHLO", 250, x.mannered(lines)...)
 }
 
 // forget ends the transaction.
@@ -222,7 +226,7 @@ func (x *session) starttls(argument string) {
 	_, _ = x.in.Discard(len(ahead)) // they are there
 	// What the client says next may be in the connection already.
 	conn := tls.Server(x.conn, &tls.Config{Certificates: []tls.Certificate{x.certificate}, SessionTicketsDisabled: true})
-	if conn.Handshake() != nil {
+	if conn.HandshakeContext(context.Background()) != nil { // the end of the connection ends it
 		x.over = true
 		return
 	}
