@@ -16,7 +16,7 @@ var reportPage string
 // file that loads nothing and runs nothing: what to show is chosen by its style
 // sheet. Text from reports is escaped.
 func WriteHTML(w io.Writer, reports ...*Report) error {
-	reports, err := inOrder(reports)
+	reports, err := byID(reports)
 	if err != nil {
 		return err
 	}
@@ -126,22 +126,22 @@ func newPage(reports []*Report) page {
 
 // casesOf returns the cases of an area that one of the reports has.
 func casesOf(area Area, reports []*Report, names []string, catalogue []Case) []*pageCase {
-	byID := make(map[string]*pageCase)
+	found := make(map[string]*pageCase)
 	for i, r := range reports {
 		for _, result := range r.Results {
 			if result.Area != area {
 				continue
 			}
-			c := byID[result.ID]
+			c := found[result.ID]
 			if c == nil {
 				c = newPageCase(result, names, catalogue)
-				byID[result.ID] = c
+				found[result.ID] = c
 			}
 			c.Cells[i].Result = &result
 		}
 	}
 	var cases []*pageCase
-	for _, c := range byID {
+	for _, c := range found {
 		c.classify()
 		cases = append(cases, c)
 	}

@@ -31,7 +31,7 @@ type collection struct {
 // WriteJSON writes a report, or several as an object with the member "reports".
 // Equal reports give equal octets.
 func WriteJSON(w io.Writer, reports ...*Report) error {
-	reports, err := inOrder(reports)
+	reports, err := byID(reports)
 	if err != nil {
 		return err
 	}
@@ -74,11 +74,11 @@ func ReadReports(r io.Reader) ([]*Report, error) {
 			return nil, err
 		}
 	}
-	return inOrder(many.Reports)
+	return byID(many.Reports)
 }
 
-// inOrder returns copies of reports with results in the order of ids.
-func inOrder(reports []*Report) ([]*Report, error) {
+// byID returns copies of reports with results in the order of ids.
+func byID(reports []*Report) ([]*Report, error) {
 	if len(reports) == 0 {
 		return nil, fmt.Errorf("%w: there is none", ErrReport)
 	}

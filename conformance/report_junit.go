@@ -64,7 +64,7 @@ type (
 // itself. What says nothing about the target, or does not count, is skipped, with
 // the reason.
 func WriteJUnit(w io.Writer, reports ...*Report) error {
-	reports, err := inOrder(reports)
+	reports, err := byID(reports)
 	if err != nil {
 		return err
 	}

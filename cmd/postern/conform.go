@@ -83,7 +83,7 @@ func (a *app) conformCommand() *cobra.Command {
 		return recoded(usageError(cmd, conformFlagProblem(err)))
 	})
 	cmd.AddCommand(
-		a.conformServerCommand(), a.conformClientCommand(),
+		a.conformServerCommand(), a.conformClientCommand(), a.conformMechanismCommand(),
 		a.conformListCommand(), a.conformExplainCommand(), a.conformReplayCommand(), a.conformMergeCommand(),
 	)
 	return cmd
