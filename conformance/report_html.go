@@ -83,6 +83,16 @@ type pageCase struct {
 	Cells           []pageCell
 }
 
+// Server reports whether one of the targets is a server.
+func (p page) Server() bool {
+	return slices.ContainsFunc(p.Targets, func(t pageTarget) bool { return t.Server != nil })
+}
+
+// Claims reports whether anything was claimed of one of them.
+func (p page) Claims() bool {
+	return slices.ContainsFunc(p.Targets, func(t pageTarget) bool { return t.Server != nil && t.Server.Claims != nil })
+}
+
 // A pageCell is what came of a case for one target.
 type pageCell struct {
 	Target string

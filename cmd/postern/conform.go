@@ -29,8 +29,8 @@ dialogue, and the command that does it again.
   xfail, xpass  a known failure (--known), and one that is none any more`
 
 const conformExamples = `
-  # a server to try it on, and what it does (the password is printed by the first):
-  postern mock --ca ca.pem
+  # a server to try it on, and what it does (the first prints the password):
+  postern mock --require-auth --ca ca.pem
   postern conform server smtp://127.0.0.1:2525 --tls-ca ca.pem \
       --user user@example.com --password-file password
 
@@ -139,22 +139,22 @@ func notRun(cmd *cobra.Command, err error) error {
 func byFlags(line string) string {
 	line = strings.ReplaceAll(line, "conformance: ", "")
 	return strings.NewReplacer(
-		"ServerTarget.Addr", "the address", "ServerTarget.Account", "the account", "ServerTarget.IOwn", "--i-own",
+		"see ServerTarget.Account", "see --user-env and --password-env", "ServerTarget.Addr", "the address", "ServerTarget.Account", "the account", "ServerTarget.IOwn", "--i-own",
 		"ServerTarget.Sink", "--sink", "ServerTarget.From", "--from", "ServerTarget.Tiers", "--tiers",
 		"ServerTarget.Profile", "--profile", "ServerTarget.Observer is nil", "this command cannot look into the sink",
 	).Replace(line)
 }
 
-// exactly returns a check of the number of arguments.
-func exactly(what string) cobra.PositionalArgs {
+// exactly returns a check that there is one argument.
+func exactly(what, hint string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch len(args) {
 		case 0:
-			return refuse(cmd, "no %s", what)
+			return refuse(cmd, "no %s: %s", what, hint)
 		case 1:
 			return nil
 		}
-		return refuse(cmd, "one %s at a time", what)
+		return refuse(cmd, "one %s at a time, and %q is another one", what, args[1])
 	}
 }
 

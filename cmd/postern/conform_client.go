@@ -144,7 +144,7 @@ func (a *app) conformMechanismCommand() *cobra.Command {
 		Short:   "test a SASL mechanism of this program",
 		Long:    conformMechanismAbout,
 		Example: conformMechanismExamples,
-		Args:    exactly("mechanism: there are " + strings.Join(mechanismNames(), ", ")),
+		Args:    exactly("mechanism", "there are "+strings.Join(mechanismNames(), ", ")),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(cmd); err != nil {
 				return err

@@ -145,7 +145,7 @@ func (f *conformFlags) verdict(r *conformance.Report) error {
 	slices.Sort(failed)
 	open := by[conformance.Inconclusive]
 	silent := untestable(r)
-	of := fmt.Sprintf("of %d cases", len(r.Results))
+	of := "of " + plural(len(r.Results), "case")
 	switch {
 	case silent != "":
 		return failf(conformUnreachable, "%s", silent)
@@ -192,5 +192,5 @@ func firstReason(r *conformance.Report) string {
 	if len(r.Results) == 0 {
 		return "there are no cases"
 	}
-	return fmt.Sprintf("all %d cases were skipped, %s because: %s", len(r.Results), r.Results[0].ID, oneLine(r.Results[0].Reason))
+	return fmt.Sprintf("%s, all skipped, %s because: %s", plural(len(r.Results), "case"), r.Results[0].ID, oneLine(r.Results[0].Reason))
 }

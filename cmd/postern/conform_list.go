@@ -163,10 +163,10 @@ func explainCase(w io.Writer, c conformance.Case) {
 func costs(b conformance.Budget) string {
 	var parts []string
 	if b.FailedLogins > 0 {
-		parts = append(parts, fmt.Sprintf("%d failed sign-ins", b.FailedLogins))
+		parts = append(parts, plural(b.FailedLogins, "failed sign-in"))
 	}
 	if b.Messages > 0 {
-		parts = append(parts, fmt.Sprintf("%d messages", b.Messages))
+		parts = append(parts, plural(b.Messages, "message"))
 	}
 	if b.Time > 0 {
 		parts = append(parts, "up to "+b.Time.String())

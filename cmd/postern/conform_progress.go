@@ -65,7 +65,7 @@ func (p *progress) tell(e conformance.Event) {
 
 // target says what was found.
 func (p *progress) target(e conformance.Event) {
-	fmt.Fprintf(p.w, "%s: %d cases\n", oneLine(e.Report.Target), e.Total)
+	fmt.Fprintf(p.w, "%s: %s\n", oneLine(e.Report.Target), plural(e.Total, "case"))
 	if s := e.Report.Server; s != nil {
 		line := fmt.Sprintf("%s, %s", s.Network, s.TLS)
 		if s.SignedIn != "" {
@@ -77,6 +77,14 @@ func (p *progress) target(e conformance.Event) {
 		}
 	}
 	fmt.Fprintln(p.w)
+}
+
+// plural counts things.
+func plural(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }
 
 // joined names tiers.

@@ -39,7 +39,7 @@ func (a *app) conformReplayCommand() *cobra.Command {
 		Short:                 "run a case of a report again",
 		Long:                  conformReplayAbout,
 		Example:               conformReplayExamples,
-		Args:                  exactly("case: write REPORT#ID, such as out.json#S-AUT-05"),
+		Args:                  exactly("case", "write REPORT#ID, such as out.json#S-AUT-05"),
 		RunE:                  func(cmd *cobra.Command, args []string) error { return a.conformReplay(cmd, o, args[0]) },
 		DisableFlagsInUseLine: true,
 	}

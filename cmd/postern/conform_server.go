@@ -71,7 +71,7 @@ func (a *app) conformServerCommand() *cobra.Command {
 		Short:                 "test a mail server",
 		Long:                  conformServerAbout,
 		Example:               conformServerExamples,
-		Args:                  exactly("server: name its URL, such as smtp://localhost:587"),
+		Args:                  exactly("server", "name its URL, such as smtp://localhost:587"),
 		RunE:                  func(cmd *cobra.Command, args []string) error { return a.conformServer(cmd, o, args[0]) },
 		DisableFlagsInUseLine: true,
 	}
