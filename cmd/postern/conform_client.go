@@ -40,24 +40,31 @@ status means.`
 const conformClientExamples = `
   # curl:
   postern conform client --map 67=auth \
-      --driver 'curl -sS --ssl-reqd --cacert {ca} --url {scheme}://{addr} --user {user}:{password}
+      --driver 'curl -sS --ssl-reqd --cacert {ca} --url {scheme}://{addr}
+          --user {user}:{password}
           --mail-from {from} --mail-rcpt {to} --upload-file {message}' \
-      --driver 'curl -sS --ssl-reqd --cacert {ca} --url {scheme}://{addr} --user {user}: --oauth2-bearer {token}
+      --driver 'curl -sS --ssl-reqd --cacert {ca} --url {scheme}://{addr}
+          --user {user}: --oauth2-bearer {token}
           --mail-from {from} --mail-rcpt {to} --upload-file {message}'
 
   # swaks:
   postern conform client --map 28=auth \
-      --driver 'swaks --server {host} --port {port} --tls --tls-verify --tls-ca-path {ca} --auth
-          --auth-user {user} --auth-password {password} --from {from} --to {to} --data -'
+      --driver 'swaks --server {host} --port {port}
+          --tls --tls-verify --tls-ca-path {ca}
+          --auth --auth-user {user} --auth-password {password}
+          --from {from} --to {to} --data -'
 
   # msmtp, which has the exit statuses of sysexits:
   postern conform client \
-      --driver 'msmtp --host={host} --port={port} --tls=on --tls-starttls={starttls} --tls-trust-file={ca}
-          --auth=on --user={user} --passwordeval="cat {password-file}" --from={from} {to}'
+      --driver 'msmtp --host={host} --port={port}
+          --tls=on --tls-starttls={starttls} --tls-trust-file={ca}
+          --auth=on --user={user} --passwordeval="cat {password-file}"
+          --from={from} {to}'
 
   # a program of your own, and only what is about TLS:
-  postern conform client --driver './mysend --smtp {addr} --ca {ca} --user {user} --password-file {password-file}' \
-      --select 'C-TLS-*'
+  postern conform client --select 'C-TLS-*' \
+      --driver './mysend --smtp {addr} --ca {ca}
+          --user {user} --password-file {password-file}'
 
 A client in Go needs no command: see conformance.RunClient.`
 

@@ -89,12 +89,9 @@ func (a *app) targetAgain(cmd *cobra.Command, o *conformReplayOptions, r *confor
 	switch r.Kind {
 	case "server":
 		target := r.ServerTarget()
-		tiers, err := o.server.allowed()
-		if err != nil {
+		var err error
+		if target.Tiers, err = o.server.allowed(target.Tiers); err != nil {
 			return nil, refuse(cmd, "--tiers: %v", err)
-		}
-		if tiers != nil {
-			target.Tiers = tiers
 		}
 		target.IOwn, target.FailedLogins = o.server.iOwn, o.server.failedLogins
 		if err := o.server.account.fill(cmd, a, &target, scan); err != nil {

@@ -47,6 +47,10 @@ const conformServerExamples = `
   postern conform server smtps://mail.example.com --tiers all --i-own mail.example.com \
       --sink sink@example.com --user-env MAIL_USER --token-command 'my-token-helper me'
 
+  # what a wrong password leads to, too:
+  postern conform server localhost:587 --tiers +failed-login \
+      --user-env MAIL_USER --password-env MAIL_PASSWORD --second-user nobody@example.com
+
   # only what is about sign-in, with failures that are known:
   postern conform server localhost:587 --select 'S-AUT-*' --known known.json
 
@@ -92,7 +96,7 @@ func (o *conformServerOptions) targetFlags() section {
 
 // permissions are the flags that say what may be done to the server.
 func (o *conformServerOptions) permissions(s section) {
-	s.flags.StringSliceVar(&o.tiers, "tiers", nil, "do these `TIERS`, and nothing else, or all; see above")
+	s.flags.StringSliceVar(&o.tiers, "tiers", nil, "do these `TIERS`, and nothing else; +TIER does one more than\ngoes without saying, and all means all; see above")
 	s.flags.StringVar(&o.iOwn, "i-own", "", "it is mine: `HOST` once more")
 	s.flags.IntVar(&o.failedLogins, "failed-logins", 0, "let up to `N` sign-ins fail; else 3, and 100 on this machine")
 }
@@ -101,17 +105,17 @@ func (a *app) conformServer(cmd *cobra.Command, o *conformServerOptions, addr st
 	if err := o.check(cmd); err != nil {
 		return err
 	}
-	tiers, err := o.allowed()
-	if err != nil {
-		return refuse(cmd, "--tiers: %v", err)
-	}
 	target := conformance.ServerTarget{
-		Name: o.name, Addr: addr, Profile: conformance.Profile(o.profile), Tiers: tiers,
+		Name: o.name, Addr: addr, Profile: conformance.Profile(o.profile),
 		Sink: o.sink, Domain: o.domain, From: o.from, IOwn: o.iOwn, FailedLogins: o.failedLogins, Claims: o.claimed(),
 	}
 	scan := new(conformance.SecretScan)
 	if err := o.account.fill(cmd, a, &target, scan); err != nil {
 		return err
+	}
+	var err error
+	if target.Tiers, err = o.allowed(usualTiers(target)); err != nil {
+		return refuse(cmd, "--tiers: %v", err)
 	}
 	suite, err := o.suite(cmd.Context(), cmd, a.clock())
 	if err != nil {
@@ -120,20 +124,41 @@ func (a *app) conformServer(cmd *cobra.Command, o *conformServerOptions, addr st
 	return a.conform(cmd, &o.conformFlags, suite, target, scan)
 }
 
-// allowed returns the tiers, nil for those that go without saying.
-func (o *conformServerOptions) allowed() ([]conformance.Tier, error) {
-	if slices.Equal(o.tiers, []string{"all"}) {
+// allowed returns the tiers of the run, of which base goes without saying.
+func (o *conformServerOptions) allowed(base []conformance.Tier) ([]conformance.Tier, error) {
+	switch {
+	case len(o.tiers) == 0:
+		return base, nil
+	case slices.Equal(o.tiers, []string{"all"}):
 		return conformance.AllTiers(), nil
 	}
-	var tiers []conformance.Tier
+	var named, more []conformance.Tier
 	for _, name := range o.tiers {
-		tier := conformance.Tier(strings.TrimSpace(name))
+		bare, added := strings.CutPrefix(strings.TrimSpace(name), "+")
+		tier := conformance.Tier(bare)
 		if !slices.Contains(conformance.AllTiers(), tier) {
 			return nil, fmt.Errorf("there is no tier %q; there are %s, and all", name, joined(conformance.AllTiers()))
 		}
-		tiers = append(tiers, tier)
+		if added {
+			more = append(more, tier)
+		} else {
+			named = append(named, tier)
+		}
 	}
-	return tiers, nil
+	if named == nil {
+		named = base
+	}
+	return slices.DeleteFunc(conformance.AllTiers(), func(t conformance.Tier) bool {
+		return !slices.Contains(named, t) && !slices.Contains(more, t)
+	}), nil
+}
+
+// usualTiers are those that go without saying.
+func usualTiers(t conformance.ServerTarget) []conformance.Tier {
+	if t.Account.User == nil {
+		return []conformance.Tier{conformance.Passive, conformance.Envelope}
+	}
+	return []conformance.Tier{conformance.Passive, conformance.Envelope, conformance.Login}
 }
 
 // claimed returns the claims, several of which may stand in one value.
