@@ -25,7 +25,7 @@ type progress struct {
 	current string // what runs now
 	drawn   int    // lines that are on the terminal and can change
 	said    []string
-	failed  []conformance.Result // that are yet to be shown
+	failed  []conformance.Result // that are yet to be shown: elsewhere, failures; on a terminal, warnings
 }
 
 // An areaRow counts the outcomes of an area.
@@ -115,6 +115,8 @@ func (p *progress) result(r conformance.Result) {
 		if look {
 			p.erase()
 			p.details(r)
+		} else if r.Outcome == conformance.Warn || r.Outcome == conformance.Info {
+			p.failed = append(p.failed, r)
 		}
 		p.current = ""
 		p.draw()
@@ -122,11 +124,7 @@ func (p *progress) result(r conformance.Result) {
 	case look && !p.verbose:
 		p.failed = append(p.failed, r)
 	}
-	line := fmt.Sprintf("%s  %s  %s", p.outcome(r), r.ID, oneLine(r.Title))
-	if r.Outcome != conformance.Pass && r.Reason != "" {
-		line += ": " + byFlags(oneLine(r.Reason))
-	}
-	fmt.Fprintln(p.w, line)
+	p.line(r)
 	if p.verbose {
 		for _, said := range p.said {
 			fmt.Fprintf(p.w, "    %s\n", oneLine(said))
@@ -136,6 +134,24 @@ func (p *progress) result(r conformance.Result) {
 			p.details(r)
 		}
 	}
+}
+
+// line shows a result on one line.
+func (p *progress) line(r conformance.Result) {
+	line := fmt.Sprintf("%s  %s  %s", p.outcome(r), r.ID, oneLine(r.Title))
+	switch {
+	case r.Outcome == conformance.Pass:
+	case r.Reason != "":
+		line += ": " + byFlags(oneLine(r.Reason))
+	case r.Outcome == conformance.Warn || r.Outcome == conformance.Info: // of which no more is shown
+		if r.Want != "" {
+			line += ": want " + oneLine(r.Want)
+		}
+		if r.Got != "" {
+			line += ", got " + oneLine(r.Got)
+		}
+	}
+	fmt.Fprintln(p.w, line)
 }
 
 // outcome is the outcome of a result, as wide as the widest.

@@ -8,15 +8,19 @@ import (
 	"github.com/seed-55a66e92/postern/conformance"
 )
 
-// summary shows failures that were not shown yet, and the table.
+// summary shows what was not shown yet, and the table.
 func (p *progress) summary(r *conformance.Report) {
-	if len(p.failed) > 0 {
+	if !p.live {
 		fmt.Fprintln(p.w)
 	}
-	for _, failed := range p.failed {
-		p.details(failed)
+	for _, result := range p.failed {
+		if p.live {
+			p.line(result)
+		} else {
+			p.details(result)
+		}
 	}
-	if len(p.failed) == 0 && !p.live {
+	if p.live && len(p.failed) > 0 {
 		fmt.Fprintln(p.w)
 	}
 	p.table(r)

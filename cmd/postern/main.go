@@ -4,6 +4,7 @@
 //	postern demo                  watch a sign-in with OAuth 2.0, on this machine alone
 //	postern send --help           send a message
 //	postern mock --help           run a mail server for tests of other programs
+//	postern conform --help        test a server, a client or a mechanism against the rules
 //
 // It keeps to the conventions of programs that others run: results go to the
 // standard output, one line of explanation per failure to the standard error,
@@ -16,6 +17,10 @@
 // Secrets come from files, from the standard input or from another program,
 // never from the command line or the environment, which other users and child
 // processes can read. A file with a secret must not be readable by others.
+//
+// postern conform does take them from environment variables, since that is how CI
+// systems hand them over, and sends them to this machine or over verified TLS. Its
+// exit codes are its own, 0 to 5: a CI system asks whether it was the target.
 //
 // --token-command is split into words as a shell does it, with quotes and
 // backslashes, but no shell runs and nothing is expanded, so that a user name
