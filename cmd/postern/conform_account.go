@@ -14,15 +14,16 @@ import (
 // accountFlags say who signs in to a server under test. Unlike those of "send", they
 // take environment variables, which is how CI systems hand secrets over.
 type accountFlags struct {
-	user, userEnv              string
-	passwordEnv, passwordFile  string
-	tokenEnv, tokenFile        string
-	tokenCommand               string
-	secondUser, secondUserEnv  string
-	unverified                 bool
-	tlsCA, confirmed           string
-	given                      func(flag string) bool
-	fetchUser, fetchSecondUser conformance.Source
+	user, userEnv             string
+	passwordEnv, passwordFile string
+	tokenEnv, tokenFile       string
+	tokenCommand              string
+	secondUser, secondUserEnv string
+	tlsCA                     string
+	unverified                bool
+
+	// given reports whether a flag was given, maybe as "".
+	given func(flag string) bool
 }
 
 func (o *accountFlags) flags() section {
@@ -51,8 +52,12 @@ func (o *accountFlags) fill(cmd *cobra.Command, a *app, t *conformance.ServerTar
 	ctx := cmd.Context()
 	o.given = cmd.Flags().Changed
 	for _, pair := range [][2]string{
-		{"user", "user-env"}, {"second-user", "second-user-env"}, {"password-env", "password-file"},
-		{"token-env", "token-file"}, {"token-env", "token-command"}, {"token-file", "token-command"},
+		{"user", "user-env"},
+		{"second-user", "second-user-env"},
+		{"password-env", "password-file"},
+		{"token-env", "token-file"},
+		{"token-env", "token-command"},
+		{"token-file", "token-command"},
 	} {
 		if o.given(pair[0]) && o.given(pair[1]) {
 			return refuse(cmd, "--%s together with --%s: give one of them", pair[0], pair[1])
@@ -69,11 +74,11 @@ func (o *accountFlags) fill(cmd *cobra.Command, a *app, t *conformance.ServerTar
 	if t.ThrowAway.User, err = o.named(cmd, "second-user", o.secondUser, o.secondUserEnv); err != nil {
 		return err
 	}
-	password, err := o.password(ctx, cmd)
+	password, err := o.password(ctx)
 	if err != nil {
 		return recoded(err)
 	}
-	token, err := o.token(ctx, cmd, a)
+	token, err := o.token(ctx, a)
 	if err != nil {
 		return recoded(err)
 	}
@@ -118,7 +123,7 @@ func fromEnv(flag, variable string) (conformance.Source, error) {
 	return func(context.Context) (sasl.Secret, error) { return sasl.NewSecret(value), nil }, nil
 }
 
-func (o *accountFlags) password(ctx context.Context, cmd *cobra.Command) (conformance.Source, error) {
+func (o *accountFlags) password(ctx context.Context) (conformance.Source, error) {
 	switch {
 	case o.given("password-env"):
 		return fromEnv("password-env", o.passwordEnv)
@@ -129,7 +134,7 @@ func (o *accountFlags) password(ctx context.Context, cmd *cobra.Command) (confor
 	return nil, nil
 }
 
-func (o *accountFlags) token(ctx context.Context, cmd *cobra.Command, a *app) (conformance.Source, error) {
+func (o *accountFlags) token(ctx context.Context, a *app) (conformance.Source, error) {
 	switch {
 	case o.given("token-env"):
 		return fromEnv("token-env", o.tokenEnv)

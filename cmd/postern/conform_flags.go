@@ -94,6 +94,7 @@ func (a *app) conform(cmd *cobra.Command, f *conformFlags, s conformance.Suite, 
 	ctx := cmd.Context()
 	show := newProgress(a.human(f), f.verbose, reproduction(cmd))
 	s.Progress = show.tell
+	show.begin()
 	report, err := s.Run(ctx, target)
 	show.end()
 	if signal := new(signalError); ctx.Err() != nil && errors.As(context.Cause(ctx), &signal) {
@@ -170,12 +171,7 @@ func untestable(r *conformance.Report) string {
 	if r.Server != nil {
 		reached := slices.ContainsFunc(r.Server.States[:], func(s conformance.State) bool { return s.Reached })
 		if !reached {
-			for _, s := range r.Server.States {
-				if s.Why != "" && s.Why != "the connection begins with TLS" {
-					return "the server does not get as far as EHLO: " + oneLine(s.Why)
-				}
-			}
-			return "the server does not get as far as EHLO"
+			return noHello(r.Server)
 		}
 		return ""
 	}
@@ -186,6 +182,25 @@ func untestable(r *conformance.Report) string {
 	i := slices.IndexFunc(r.Results, func(result conformance.Result) bool { return result.Outcome == conformance.Inconclusive })
 	return fmt.Sprintf("nothing can be said of the %s: %s: %s", r.Kind, oneLine(r.Results[i].Reason), oneLine(r.Results[i].Got))
 }
+
+// noHello says why a server did not get as far as EHLO.
+func noHello(s *conformance.ServerFacts) string {
+	const early = "the connection begins with TLS"
+	line := "the server does not get as far as EHLO"
+	for _, state := range s.States {
+		if state.Why != "" && state.Why != early {
+			line += ": " + oneLine(state.Why)
+			break
+		}
+	}
+	if s.Greeting == noReply && s.TLS != conformance.ImplicitTLS.String() {
+		line += " (if TLS begins at once on this port, as on 465, write smtps://)"
+	}
+	return line
+}
+
+// noReply is what a report has in place of a greeting that did not come.
+const noReply = "no reply in time"
 
 // firstReason is why the first case was skipped.
 func firstReason(r *conformance.Report) string {

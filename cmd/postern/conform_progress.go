@@ -63,8 +63,15 @@ func (p *progress) tell(e conformance.Event) {
 	}
 }
 
+// begin says that the target is being looked at, which may take a while.
+func (p *progress) begin() {
+	p.current = "looking at the target ..."
+	p.draw()
+}
+
 // target says what was found.
 func (p *progress) target(e conformance.Event) {
+	p.end()
 	fmt.Fprintf(p.w, "%s: %s\n", oneLine(e.Report.Target), plural(e.Total, "case"))
 	if s := e.Report.Server; s != nil {
 		line := fmt.Sprintf("%s, %s", s.Network, s.TLS)

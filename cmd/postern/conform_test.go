@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -255,5 +257,36 @@ func TestConformMerge(t *testing.T) {
 	text, err := os.ReadFile(page)
 	if err != nil || !bytes.Contains(text, []byte("Conformance of good, bad")) {
 		t.Errorf("%v: %s", err, text)
+	}
+}
+
+// A signal ends a run at once, and nothing is written of what is not over.
+func TestConformInterrupted(t *testing.T) {
+	srv := startGood(t, mock.At("NOOP").Do(mock.Stall()))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	go func() {
+		for srv.Connections() < 6 {
+			runtime.Gosched()
+		}
+		cancel(&signalError{os.Interrupt})
+	}()
+	file := filepath.Join(t.TempDir(), "out.json")
+	a := new(app)
+	got := invokeApp(t, ctx, a, conformed(t, srv, "--report", "json="+file)...)
+	if want := "postern: interrupted: the run is not over, and no report was written\n"; got.code != exitInterrupted || a.stderr.(*bytes.Buffer).String() != want {
+		t.Errorf("exit code %d, %s", got.code, a.stderr)
+	}
+	if _, err := os.Stat(file); !os.IsNotExist(err) {
+		t.Errorf("there is a report: %v", err)
+	}
+}
+
+// A server that says nothing is nothing that can be tested.
+func TestConformSilentServer(t *testing.T) {
+	srv := startGood(t, mock.At("CONNECT").Do(mock.Stall()))
+	got := invoke(t, "", "conform", "server", srv.URL(), "--timeout", "20ms")
+	want := "postern: the server does not get as far as EHLO: the greeting was: no reply in time (if TLS begins at once on this port, as on 465, write smtps://)\n"
+	if got.code != conformUnreachable || got.stderr != want {
+		t.Errorf("exit code %d, %s", got.code, got.stderr)
 	}
 }
