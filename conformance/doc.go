@@ -134,10 +134,10 @@
 // [WriteJSON] writes a report as [ReportSchema] describes it, [ReadReports] reads it
 // back, and [Report.Again] is the suite that runs one of its cases as it was run.
 // [WriteJUnit] is for CI systems. [WriteHTML] writes one page that loads nothing, on
-// which several targets stand side by side. Equal reports give equal octets; give
-// Suite.Clock to have times in them. A [SecretScan] looks for the secrets of the run
-// in what is to be written, as a last line of defense: what the target says was
-// searched for them before.
+// which several targets stand side by side, and [WriteBadge] what a picture is made
+// of. Equal reports give equal octets; give Suite.Clock to have times in them. A
+// [SecretScan] looks for the secrets of the run in what is to be written, as a last
+// line of defense: they were taken out of what the target said before.
 //
 // All of this is on the command line, too: see postern conform.
 //

@@ -86,11 +86,12 @@ func otherReport() *conformance.Report {
 // Reports are the same each time, octet for octet.
 func TestGoldenReports(t *testing.T) {
 	for name, write := range map[string]func(io.Writer) error{
-		"report.json":     func(w io.Writer) error { return conformance.WriteJSON(w, exampleReport()) },
-		"report-two.json": func(w io.Writer) error { return conformance.WriteJSON(w, exampleReport(), otherReport()) },
-		"report.xml":      func(w io.Writer) error { return conformance.WriteJUnit(w, exampleReport()) },
-		"report.html":     func(w io.Writer) error { return conformance.WriteHTML(w, exampleReport()) },
-		"report-two.html": func(w io.Writer) error { return conformance.WriteHTML(w, exampleReport(), otherReport()) },
+		"report.json":       func(w io.Writer) error { return conformance.WriteJSON(w, exampleReport()) },
+		"report-two.json":   func(w io.Writer) error { return conformance.WriteJSON(w, exampleReport(), otherReport()) },
+		"report.xml":        func(w io.Writer) error { return conformance.WriteJUnit(w, exampleReport()) },
+		"report.html":       func(w io.Writer) error { return conformance.WriteHTML(w, exampleReport()) },
+		"report-badge.json": func(w io.Writer) error { return conformance.WriteBadge(w, exampleReport()) },
+		"report-two.html":   func(w io.Writer) error { return conformance.WriteHTML(w, exampleReport(), otherReport()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got bytes.Buffer

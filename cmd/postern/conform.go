@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -157,6 +156,3 @@ func exactly(what, hint string) cobra.PositionalArgs {
 		return refuse(cmd, "one %s at a time, and %q is another one", what, args[1])
 	}
 }
-
-// isTerminal reports whether w is a terminal that understands more than text.
-func isTerminal(w io.Writer) bool { return painterFor(w).on }

@@ -41,7 +41,7 @@ func (f *conformFlags) caseFlags() section {
 
 func (f *conformFlags) outputFlags() section {
 	s := newSection("What comes out")
-	s.flags.StringSliceVar(&f.reports, "report", nil, "write reports, each `KIND=FILE`: json, junit or html; of one,\nFILE may be - for the standard output")
+	s.flags.StringSliceVar(&f.reports, "report", nil, "write reports, each `KIND=FILE`: json, junit, html or badge;\nof one, FILE may be - for the standard output")
 	s.flags.StringVar(&f.name, "name", "", "call the target `NAME` in reports")
 	s.flags.BoolVarP(&f.verbose, "verbose", "v", false, "show all that is said on each connection, without secrets")
 	s.flags.IntVar(&f.maxOpen, "max-inconclusive", 0, "exit code 0 although up to `N` cases were inconclusive")

@@ -56,7 +56,7 @@ func TestConformBadInput(t *testing.T) {
 		"no such token command":  {server("--user", testUser, "--token-command", "no-such-program-here"), conformUsage, "--token-command: the program: executable file not found in $PATH"},
 		"token command fails":    {server("--user", testUser, "--token-command", "false"), conformUsage, "--token-command false: exit status 1"},
 		"no such CA":             {[]string{"server", srv.URL(), "--tls-ca", "nowhere.pem"}, conformUsage, "--tls-ca: open nowhere.pem: no such file or directory"},
-		"unknown report":         {server("--report", "pdf=x"), conformUsage, `--report: "pdf" is no kind of report; there are json, junit and html ...`},
+		"unknown report":         {server("--report", "pdf=x"), conformUsage, `--report: "pdf" is no kind of report; there are json, junit, html and badge ...`},
 		"report without a file":  {server("--report", "json"), conformUsage, `--report: "json" is not KIND=FILE, such as json=out.json ...`},
 		"report nowhere":         {server("--report", "json="+open), conformUsage, "--report: there is no directory " + filepath.Dir(open) + " ..."},
 		"two reports, one file":  {server("--report", "json=-,html=-"), conformUsage, "--report: - is there twice ..."},

@@ -31,7 +31,7 @@ func (a *app) conformMergeCommand() *cobra.Command {
 		DisableFlagsInUseLine: true,
 	}
 	s := newSection("What comes out")
-	s.flags.StringSliceVar(&f.reports, "report", nil, "write reports, each `KIND=FILE`: json, junit or html; of one,\nFILE may be - for the standard output")
+	s.flags.StringSliceVar(&f.reports, "report", nil, "write reports, each `KIND=FILE`: json, junit, html or badge;\nof one, FILE may be - for the standard output")
 	addSections(cmd, s)
 	return cmd
 }

@@ -250,8 +250,12 @@ func (r areaRow) String() string {
 	return strings.Join(counts, ", ")
 }
 
-// reproduction returns how the command line looks that runs one case again.
+// reproduction returns how the command line looks that runs one case again, nil if it
+// is the one that was given.
 func reproduction(cmd *cobra.Command) func(id string) string {
+	if cmd.Flags().Lookup("select") == nil {
+		return nil
+	}
 	words := strings.Fields(cmd.CommandPath())
 	for _, arg := range cmd.Flags().Args() {
 		words = append(words, quoted(arg))

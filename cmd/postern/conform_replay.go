@@ -80,7 +80,11 @@ func (a *app) conformReplay(cmd *cobra.Command, o *conformReplayOptions, what st
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.human(&o.server.conformFlags), "then: %s %s\n", then.Outcome, byFlags(oneLine(then.Reason)))
+	was := string(then.Outcome)
+	if then.Reason != "" {
+		was += ": " + byFlags(oneLine(then.Reason))
+	}
+	fmt.Fprintf(a.human(&o.server.conformFlags), "then: %s\n", was)
 	return a.conform(cmd, &o.server.conformFlags, suite, target, scan)
 }
 

@@ -27,6 +27,8 @@ func reportWriter(kind string) func(io.Writer, ...*conformance.Report) error {
 		return conformance.WriteJUnit
 	case "html":
 		return conformance.WriteHTML
+	case "badge":
+		return conformance.WriteBadge
 	}
 	return nil
 }
@@ -42,7 +44,7 @@ func parseOutputs(values []string) ([]output, error) {
 		case !found || file == "":
 			return nil, fmt.Errorf("%q is not KIND=FILE, such as json=out.json", value)
 		case reportWriter(kind) == nil:
-			return nil, fmt.Errorf("%q is no kind of report; there are json, junit and html", kind)
+			return nil, fmt.Errorf("%q is no kind of report; there are json, junit, html and badge", kind)
 		case slices.ContainsFunc(outputs, func(other output) bool { return other.file == file }):
 			return nil, fmt.Errorf("%s is there twice", file)
 		}

@@ -222,8 +222,8 @@ func TestConformReplay(t *testing.T) {
 		code int
 		want string // on the standard output, or error
 	}{
-		"fails again":    {file + "#S-SEC-01", credentials, conformFailed, "then: fail \n"},
-		"passes again":   {file + "#S-AUT-03", credentials, exitOK, "then: pass \n"},
+		"fails again":    {file + "#S-SEC-01", credentials, conformFailed, "then: fail\n"},
+		"passes again":   {file + "#S-AUT-03", credentials, exitOK, "then: pass\n"},
 		"more allowed":   {file + "#S-AUT-15", append([]string{"--tiers", "+failed-login"}, credentials...), exitOK, "pass          S-AUT-15"},
 		"no credentials": {file + "#S-AUT-03", credentials[:2], conformUsage, "postern: nothing was tested: 1 case, all skipped, S-AUT-03 because: no-credential"},
 		"no such case":   {file + "#S-AUT-99", nil, conformUsage, "has no case S-AUT-99"},
