@@ -37,5 +37,5 @@ func (n Need) extension() (string, bool) { return strings.CutPrefix(string(n), e
 func (n Need) optional() bool {
 	_, mechanism := n.mechanism()
 	_, extension := n.extension()
-	return mechanism || extension
+	return mechanism || extension || n == NeedClear
 }

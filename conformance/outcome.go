@@ -72,7 +72,7 @@ type SkipReason string
 const (
 	NoCapability SkipReason = "no-capability" // the target does not offer what the case needs
 	NoCredential SkipReason = "no-credential" // the suite was not given what it would sign in with, or must not use it here
-	NoSink       SkipReason = "no-sink"       // nobody takes the messages
+	NoSink       SkipReason = "no-sink"       // nobody is known to take mail
 	NoObserver   SkipReason = "no-observer"   // nobody can say what the server has stored
 	TierOff      SkipReason = "tier-off"      // the run does not allow what the case does
 	ByUser       SkipReason = "user"          // Suite.Exclude names it

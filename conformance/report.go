@@ -74,10 +74,10 @@ type Standing string
 
 // The standings.
 const (
-	Success Standing = "success" // every case was run, and is good
-	Partial Standing = "partial" // so are those that were run, but some were skipped, or are known failures
-	Failure Standing = "failure"
-	Nothing Standing = "nothing" // there is no such case
+	Success        Standing = "success" // every case was run, and is good
+	PartialSuccess Standing = "partial" // so are those that were run, but some were skipped, or are known failures
+	Failure        Standing = "failure"
+	Nothing        Standing = "nothing" // there is no such case
 )
 
 // newReport returns a report without results.
@@ -122,9 +122,9 @@ func tallyOf(results []Result, core bool) Tally {
 		case !o.Good():
 			standing = Failure
 		case o == Skip || o == XFail:
-			standing = Partial
+			standing = PartialSuccess
 		}
-		if t.Standing != Failure && (t.Standing != Partial || standing == Failure) {
+		if t.Standing != Failure && (t.Standing != PartialSuccess || standing == Failure) {
 			t.Standing = standing
 		}
 	}

@@ -81,13 +81,16 @@ func (r *run) judge(ctx context.Context, c Case) Result {
 	defer delete(r.pending, c.ID)
 	result := Result{
 		ID: c.ID, Title: c.Title, Area: c.Area, Refs: c.Refs, Tiers: c.Tiers, Core: c.Core(),
-		Provisional: c.Stability == Provisional, Note: c.Note,
+		Provisional: c.Stability == Provisional,
 	}
 	v := r.unrunnable(ctx, c)
 	if v.Outcome == "" {
 		v = r.attempts(ctx, c, &result)
 	}
 	result.set(v)
+	if v.Outcome == Fail || v.Outcome == Warn {
+		result.Note = c.Note
+	}
 	r.blocked[c.ID] = !v.Usable && (v.Outcome == Fail || v.Outcome == Inconclusive || v.Outcome == Error)
 	if r.suite.Strict && result.Outcome == Warn {
 		result.Outcome, result.Reason = Fail, join("a recommendation that counts as a requirement", result.Reason)
@@ -102,11 +105,16 @@ func (r *run) judge(ctx context.Context, c Case) Result {
 func (r *run) attempts(ctx context.Context, c Case, result *Result) (v Verdict) {
 	begin := r.suite.clock()
 	for attempt := 1; ; attempt++ {
+		last := v
 		event := Event{Kind: CaseBegins, Case: c, Index: r.index(c), Total: len(r.cases), Attempt: attempt}
 		r.suite.tell(event)
 		v = r.target.runner(c)(ctx, r.suite)
 		if !v.Outcome.known() {
 			v = Verdict{Outcome: Error, Reason: fmt.Sprintf("the case returned the outcome %q", v.Outcome)}
+		}
+		if v.Outcome == Skip && attempt > 1 { // there is no budget for another attempt
+			v = last
+			break
 		}
 		result.Attempts = attempt
 		if v.Outcome != Inconclusive || attempt == r.suite.attempts() || ctx.Err() != nil {

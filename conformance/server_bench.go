@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -130,7 +131,7 @@ func (b *ServerBench) Ready(ctx context.Context) (w *Wire, v Verdict, ok bool) {
 
 // Hello says EHLO and notes what the server lists.
 func (w *Wire) Hello() (Verdict, bool) {
-	r := w.Ask("EHLO " + helloName)
+	r := w.Ask(w.bench.ehlo())
 	if r.Code != 250 {
 		return w.inconclusive("250 to EHLO", r.String()), false
 	}
@@ -138,8 +139,12 @@ func (w *Wire) Hello() (Verdict, bool) {
 	return Verdict{}, true
 }
 
-// helloName is the argument of EHLO: a name that nobody has (RFC 6761).
+// helloName is the argument of EHLO unless the target says otherwise: a name that
+// nobody has (RFC 6761).
 const helloName = "conformance.test"
+
+// ehlo is the command by which the suite says who it is.
+func (b *ServerBench) ehlo() string { return "EHLO " + cmp.Or(b.run.LocalName, helloName) }
 
 // StartTLS says STARTTLS, begins TLS and says EHLO.
 func (w *Wire) StartTLS() (Verdict, bool) {
@@ -162,7 +167,7 @@ func (w *Wire) Offers(keyword string) bool {
 func (w *Wire) inconclusive(want, got string) Verdict {
 	return Verdict{
 		Outcome: Inconclusive, Reason: "the control failed, in which nothing was wrong",
-		Want: want, Got: got, Transcript: w.shown(),
+		Want: want, Got: got, Transcript: w.Transcript(),
 	}
 }
 
@@ -177,7 +182,7 @@ func (b *ServerBench) From() string {
 	switch {
 	case b.run.From != "":
 		return b.run.From
-	case strings.Contains(b.run.user, "@"):
+	case domainOf(b.run.user) != "":
 		return b.run.user
 	}
 	return "postmaster@" + b.Domain()
@@ -197,11 +202,21 @@ func (b *ServerBench) Domain() string {
 		return b.run.Domain
 	}
 	for _, address := range []string{b.run.Sink, b.run.user} {
-		if i := strings.LastIndexByte(address, '@'); i >= 0 {
-			return address[i+1:]
+		if domain := domainOf(address); domain != "" {
+			return domain
 		}
 	}
 	return b.run.domain()
+}
+
+// domainOf returns the domain of an address in ASCII, "" of what is none.
+func domainOf(address string) string {
+	nonASCII, err := wire.CheckMailbox(address)
+	i := strings.LastIndexByte(address, '@')
+	if err != nil || nonASCII || i < 0 {
+		return ""
+	}
+	return address[i+1:]
 }
 
 // domain is what the server goes by: its name, as dialled or as it says itself, or
@@ -217,12 +232,6 @@ func (r *serverRun) domain() string {
 		return "[" + ip.String() + "]"
 	}
 	return "[IPv6:" + ip.String() + "]"
-}
-
-// isDomain reports whether s is a domain in ASCII.
-func isDomain(s string) bool {
-	nonASCII, err := wire.CheckMailbox("x@" + s)
-	return err == nil && !nonASCII && s[0] != '['
 }
 
 // mail and rcpt are commands that the server should take.

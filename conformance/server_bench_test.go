@@ -183,3 +183,55 @@ func (c noAuth) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// What a case says is well formed, whatever the account is called.
+func TestServerAddresses(t *testing.T) {
+	tests := []struct {
+		name                    string
+		change                  func(*conformance.ServerTarget)
+		from, recipient, domain string
+	}{
+		{"address", func(*conformance.ServerTarget) {}, "user@bad.test", "sink@bad.test", "bad.test"},
+		{"no sink", func(t *conformance.ServerTarget) { t.Sink, t.Tiers = "", nil }, "user@bad.test", "user@bad.test", "bad.test"},
+		{"no address", func(t *conformance.ServerTarget) { t.Account.User = conformance.Fixed("user") }, "postmaster@bad.test", "sink@bad.test", "bad.test"},
+		{"bad address", func(t *conformance.ServerTarget) { t.Account.User = conformance.Fixed("a> b@c.test") }, "postmaster@bad.test", "sink@bad.test", "bad.test"},
+		{"address outside ASCII", func(t *conformance.ServerTarget) { t.Account.User = conformance.Fixed("\u00e9@c.test") }, "postmaster@bad.test", "sink@bad.test", "bad.test"},
+		{"all named", func(t *conformance.ServerTarget) { t.From, t.Domain = "me@here.test", "there.test" }, "me@here.test", "sink@bad.test", "there.test"},
+		{"an address of a machine", func(t *conformance.ServerTarget) {
+			t.Addr, t.Account, t.Sink, t.Tiers = "127.0.0.1:587", conformance.Account{}, "", nil
+		}, "postmaster@bad.test", "postmaster@bad.test", "bad.test"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, target := newMutant(t, badserver.None)
+			target.Tiers = []conformance.Tier{conformance.Passive, conformance.FailedLogin} // without a look at the account
+			tt.change(&target)
+			c := serverCase(func(_ context.Context, b *conformance.ServerBench) conformance.Verdict {
+				return conformance.Verdict{Outcome: conformance.Info, Got: b.From() + " " + b.Recipient() + " " + b.Domain()}
+			})
+			got := runServer(t, conformance.Suite{Cases: []conformance.Case{c}}, target).Results[0].Got
+			if want := tt.from + " " + tt.recipient + " " + tt.domain; got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+// Where there is a throw-away account, no login of the other one fails.
+func TestThrowAway(t *testing.T) {
+	s, target := newMutant(t, badserver.None)
+	target.ThrowAway.User = conformance.Fixed("throwaway@bad.test")
+	report := runServer(t, conformance.Suite{Select: []string{"S-AUT-15", "S-XOA-02", "S-OAB-02"}}, target)
+	if n := report.Count(conformance.Pass); n != 3 {
+		t.Errorf("%d cases pass, want 3\n%s", n, report)
+	}
+	failed := 0
+	for _, name := range s.Asked() {
+		if name == "throwaway@bad.test" {
+			failed++
+		}
+	}
+	if failed != report.Server.FailedLogins {
+		t.Errorf("%d logins of the throw-away account, and %d failed", failed, report.Server.FailedLogins)
+	}
+}

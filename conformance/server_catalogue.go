@@ -5,7 +5,7 @@ func serverCases() []Case {
 	return []Case{
 		signsIn(), authInTransaction(), authCancel(), authBase64(), emptyChallenge(), wrongPassword(),
 		bareLF(), lfEnd(), smuggling(),
-		dotStuffing(),
+		dotUnstuffing(),
 		greeting(),
 		hello(), helloResets(),
 		overlongCommand(),

@@ -15,7 +15,7 @@ func wrongPassword() Case {
 		Tiers:     []Tier{Login, FailedLogin, Envelope},
 		DependsOn: append(sessionCases(), "S-AUT-03"),
 		Budget:    Budget{FailedLogins: 1},
-		Procedure: "MAIL and RSET; AUTH with a password that is wrong; MAIL and RSET; AUTH by the account, which is the control.",
+		Procedure: "MAIL and RSET. Then, in another session, AUTH with a password that is wrong; MAIL and RSET; AUTH by the account, which is the control.",
 		Pass: "535, and another 5yz is warn; MAIL is answered as it was before; and 235 to the account. A 4yz is a failure if the account is " +
 			"let in: it tells a client to try again.",
 		Mutant: "answers 454; signs in whoever has a wrong password",
@@ -25,16 +25,22 @@ func wrongPassword() Case {
 }
 
 func runWrongPassword(ctx context.Context, b *ServerBench) Verdict {
-	w, v, ok := b.Secure(ctx)
-	if !ok {
-		return v
-	}
 	t, ok := b.talkOf(b.victim(), "wrong-"+b.Nonce())
 	if !ok {
 		return skip(NoCapability, "the server offers no mechanism that the suite can use with a password")
 	}
+	w, v, ok := b.Secure(ctx)
+	if !ok {
+		return v
+	}
 	before := w.Ask(b.mail())
 	if v := w.Play(control("RSET", "250")); v.Outcome != Pass {
+		return v
+	}
+	if v := w.Finish(); v.Outcome != Pass {
+		return v
+	}
+	if w, v, ok = b.Secure(ctx); !ok {
 		return v
 	}
 	if v, ok := b.failing(ctx); !ok {

@@ -73,7 +73,7 @@ func runHello(ctx context.Context, b *ServerBench) Verdict {
 	if !ok {
 		return v
 	}
-	r := w.Ask("EHLO " + helloName)
+	r := w.Ask(b.ehlo())
 	if v := w.judge(Step{Send: "EHLO", Accept: "250"}, r); v.Outcome != Pass {
 		return v
 	}
@@ -83,10 +83,14 @@ func runHello(ctx context.Context, b *ServerBench) Verdict {
 		return v
 	}
 	again := w.tls == nil && w.Offers("STARTTLS")
-	if v := w.Finish(); v.Outcome != Pass || !again {
+	v = w.Finish()
+	if !again || v.Outcome != Pass && v.Outcome != Warn {
 		return v
 	}
-	return b.helloUnderTLS(ctx)
+	if under := b.helloUnderTLS(ctx); under.Outcome != Pass {
+		return under
+	}
+	return v
 }
 
 // helloUnderTLS judges what EHLO lists under TLS, if there is TLS: S-TLS-01 is about
@@ -99,7 +103,7 @@ func (b *ServerBench) helloUnderTLS(ctx context.Context) Verdict {
 	if w.Ask("STARTTLS").Code != 220 || w.handshake() != nil {
 		return pass()
 	}
-	r := w.Ask("EHLO " + helloName)
+	r := w.Ask(b.ehlo())
 	if r.Code != 250 {
 		return pass()
 	}
@@ -112,11 +116,23 @@ func (b *ServerBench) helloUnderTLS(ctx context.Context) Verdict {
 // judgeHello judges the reply to EHLO. A warning waits.
 func (w *Wire) judgeHello(r Reply) Verdict {
 	problem, outcome := helloProblem(r)
-	v := Verdict{Outcome: outcome, Want: "lines as in RFC 5321, Section 4.1.1.1", Got: problem, Transcript: w.shown(), Usable: true}
+	v := Verdict{Outcome: outcome, Want: "lines as in RFC 5321, Section 4.1.1.1", Got: problem, Transcript: w.Transcript(), Usable: true}
 	if outcome == Warn {
 		w.warn(v)
 	}
 	return v
+}
+
+// ldhDomain is a Domain of RFC 5321, Section 4.1.2.
+var ldhDomain = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
+
+// isDomain reports whether s is a domain in ASCII.
+func isDomain(s string) bool { return ldhDomain.MatchString(s) }
+
+// isLiteral reports whether s is an address literal.
+func isLiteral(s string) bool {
+	_, err := wire.CheckMailbox("x@" + s)
+	return err == nil && strings.HasPrefix(s, "[")
 }
 
 var (
@@ -134,7 +150,7 @@ func helloProblem(r Reply) (string, Outcome) {
 		return fmt.Sprintf("the first line is %q", r.Lines[0]), Fail
 	}
 	problem, outcome := "", Pass
-	if _, err := wire.CheckMailbox("x@" + first[1]); err != nil {
+	if !isDomain(first[1]) && !isLiteral(first[1]) {
 		problem, outcome = fmt.Sprintf("the first line begins with %q, which is no domain", first[1]), Warn
 	}
 	seen := make(map[string]bool)
@@ -176,7 +192,7 @@ func helloResets() Case {
 				return v
 			}
 			v = w.Play(
-				control(b.mail(), "2yz"), control(b.rcpt(), "2yz"), control("EHLO "+helloName, "250"),
+				control(b.mail(), "2yz"), control(b.rcpt(), "2yz"), control(b.ehlo(), "250"),
 				command(b.rcpt(), "503 ~5yz"))
 			if v.Outcome != Pass {
 				return v

@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/seed-55a66e92/postern/conformance"
@@ -34,7 +35,7 @@ func TestServerManners(t *testing.T) {
 		{badserver.KeywordTwice, outcomes{"S-HEL-01": warn}},
 		{badserver.RefusesAtOnce, outcomes{"S-OAB-02": info}},
 		{badserver.DataAnyway, outcomes{"S-REP-07": warn}},
-		{badserver.WantsAuth, outcomes{"S-AUT-05": skip, "S-TLS-05": skip}},
+		{badserver.WantsAuth, outcomes{"S-AUT-05": info, "S-TLS-05": info}},
 		{badserver.Content550, nil},
 		{badserver.Old502, outcomes{
 			"S-AUT-05": conformance.Fail, "S-REP-07": conformance.Fail, // 503 is what the RFCs require there
@@ -68,7 +69,7 @@ func TestServerWithoutAccount(t *testing.T) {
 	target.Account = conformance.Account{}
 	report := runServer(t, conformance.Suite{Cases: casesFor("S")}, target)
 	for _, result := range report.Results {
-		if result.Outcome != conformance.Pass && result.Outcome != conformance.Skip {
+		if !slices.Contains([]conformance.Outcome{conformance.Pass, conformance.Skip, conformance.Info}, result.Outcome) {
 			t.Errorf("neither pass nor skip\n%s", result)
 		}
 	}
@@ -76,6 +77,19 @@ func TestServerWithoutAccount(t *testing.T) {
 		if got := find(report, id); got.Skipped != conformance.NoCredential {
 			t.Errorf("want a skip for want of a credential\n%s", got)
 		}
+	}
+}
+
+// Where nobody has said who takes mail, that a guess is wrong is no failure.
+func TestServerWithoutSink(t *testing.T) {
+	_, target := newMutant(t, badserver.None)
+	target.Account, target.Sink, target.Tiers, target.Domain = conformance.Account{}, "", nil, "elsewhere.test"
+	report := runServer(t, conformance.Suite{Cases: casesFor("S")}, target)
+	if got := find(report, "S-SEQ-03"); got.Skipped != conformance.NoSink {
+		t.Errorf("want a skip for want of a sink\n%s", got)
+	}
+	if n := report.Count(conformance.Fail) + report.Count(conformance.Inconclusive); n > 0 {
+		t.Errorf("neither pass nor skip\n%s", report)
 	}
 }
 

@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/seed-55a66e92/postern/internal/wire"
 )
@@ -16,7 +17,7 @@ func errorChallengeSurvived() Case {
 		Needs:     []Need{NeedAuth, NeedMechanism("OAUTHBEARER")},
 		Tiers:     []Tier{Hostile, FailedLogin},
 		DependsOn: sessionCases(),
-		Budget:    Budget{FailedLogins: 3},
+		Budget:    Budget{FailedLogins: 3, Time: time.Minute},
 		Procedure: "Control: AUTH OAUTHBEARER alone, and then *. Then, three times, a bad token; the error challenge is answered by an empty line, " +
 			"by *, and by something else.",
 		Pass:   "5yz, and the session goes on; another 4yz than 421 is warn. A server that sends no error challenge gets info.",

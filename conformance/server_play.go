@@ -63,8 +63,8 @@ func (w *Wire) judge(s Step, r Reply) Verdict {
 		return s.Check(r)
 	case outcome == Pass:
 		return pass()
-	case s.Control && r.Code == 530 && !w.signedIn:
-		return w.bench.needsSignIn(r)
+	case s.Control && w.bench.unprovided(w, s, r).Outcome == Skip:
+		return w.bench.unprovided(w, s, r)
 	case s.Control && outcome == Warn:
 		return pass() // another case is about that
 	case s.Control && r.Code/100 == 2:
@@ -78,17 +78,37 @@ func (w *Wire) judge(s Step, r Reply) Verdict {
 		v.Reason = "the server has ended the session"
 		return v
 	}
-	return Verdict{Outcome: outcome, Want: want, Got: r.String(), Transcript: w.shown()}
+	return Verdict{Outcome: outcome, Want: want, Got: r.String(), Transcript: w.Transcript()}
 }
 
-// needsSignIn returns the verdict on a server that takes no mail from the suite.
-func (b *ServerBench) needsSignIn(r Reply) Verdict {
-	return skip(NoCredential, "the server wants a sign-in first: "+r.String())
+// unprovided returns the verdict on a server that refuses the mail of a suite that
+// was not told by whom or to whom it may be; its outcome is zero if that is not why.
+func (b *ServerBench) unprovided(w *Wire, s Step, r Reply) Verdict {
+	is := func(command string) bool { return s.Send == command+"\r\n" && r.Code/100 == 5 }
+	switch {
+	case r.Code == 530 && !w.signedIn, is(b.mail()) && b.run.user == "":
+		return skip(NoCredential, "the server may want a sign-in first: "+r.String())
+	case is(b.rcpt()) && b.run.Sink == "":
+		return skip(NoSink, fmt.Sprintf("there is no ServerTarget.Sink, and <%s> is refused: %s", b.Recipient(), r))
+	}
+	return Verdict{}
+}
+
+// nothingToTest returns the verdict on a server that does not let the question come
+// up, and works otherwise.
+func (w *Wire) nothingToTest(why string, r Reply) Verdict {
+	if v := w.Play(control("NOOP", "250"), control("RSET", "250")); v.Outcome != Pass {
+		return v
+	}
+	if v := w.Finish(); v.Outcome != Pass {
+		return v
+	}
+	return Verdict{Outcome: Info, Reason: why, Got: r.String()}
 }
 
 // fail returns the verdict that something was broken.
 func (w *Wire) fail(want, got string) Verdict {
-	return Verdict{Outcome: Fail, Want: want, Got: got, Transcript: w.shown()}
+	return Verdict{Outcome: Fail, Want: want, Got: got, Transcript: w.Transcript()}
 }
 
 // warned returns the verdict that a recommendation was not followed.
@@ -104,11 +124,15 @@ func (w *Wire) unanswered(want string, r Reply) Verdict {
 	if errors.Is(r.Err, errTelling) {
 		return w.inconclusive(want, r.String())
 	}
-	transcript := w.shown()
+	v := Verdict{Outcome: Inconclusive, Want: want, Got: r.String(), Transcript: w.Transcript()}
 	w.Close()
-	v := Verdict{Outcome: Inconclusive, Reason: "the server answers nobody", Want: want, Got: r.String(), Transcript: transcript}
-	if w.bench.alive(w) {
+	switch {
+	case w.ctx.Err() != nil:
+		v.Reason = "the time of the case is over"
+	case w.bench.alive(w):
 		v.Outcome, v.Reason = Fail, "the server answers others"
+	default:
+		v.Reason = "the server answers nobody"
 	}
 	return v
 }

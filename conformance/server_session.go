@@ -3,6 +3,8 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
 )
 
 func oneReply() Case {
@@ -13,6 +15,7 @@ func oneReply() Case {
 		Refs:      []Ref{{RFC: 5321, Section: "4.2", Level: Must}},
 		Tiers:     []Tier{Envelope},
 		DependsOn: sessionCases(),
+		Budget:    Budget{Time: time.Minute},
 		Procedure: "Each command, right and wrong, at most two wrong ones in a session; QUIT at the end of each, whose 221 no other command has.",
 		Pass:      "As many replies as commands.",
 		Mutant:    "answers HELP twice",
@@ -23,7 +26,7 @@ func oneReply() Case {
 
 func runOneReply(ctx context.Context, b *ServerBench) Verdict {
 	sessions := [][]string{
-		{"NOOP", "NOOP " + b.Nonce(), "RSET", "HELP", "VRFY postmaster", b.mail(), b.rcpt(), "RSET", "EHLO " + helloName, "NOOP"},
+		{"NOOP", "NOOP " + b.Nonce(), "RSET", "HELP", "VRFY postmaster", b.mail(), b.rcpt(), "RSET", b.ehlo(), "NOOP"},
 		{"XYZZY", b.rcpt()},
 		{"MAIL FROM:" + b.From() + ">", "EHLO"},
 	}
@@ -164,6 +167,22 @@ func noRelay() Case {
 }
 
 func runNoRelay(ctx context.Context, b *ServerBench) Verdict {
+	probe := "relay-" + b.Nonce()
+	const elsewhere = "@example.net" // RFC 2606, Section 3
+	v := b.relays(ctx, "5yz ~4yz", probe+elsewhere, "@"+routeDomain(b.Domain())+":"+probe+elsewhere)
+	if v.Outcome != Pass && v.Outcome != Warn {
+		return v
+	}
+	own := b.relays(ctx, "5yz ~4yz ~2yz", probe+"%example.net@"+b.Domain(), `"`+probe+elsewhere+`"@`+b.Domain())
+	if own.Outcome != Pass {
+		return own
+	}
+	return v
+}
+
+// relays tries recipients without a sign-in, in a session of their own: a server may
+// end one in which there are many errors.
+func (b *ServerBench) relays(ctx context.Context, accept Accept, paths ...string) Verdict {
 	w, v, ok := b.Secure(ctx)
 	if !ok {
 		return v
@@ -178,20 +197,14 @@ func runNoRelay(ctx context.Context, b *ServerBench) Verdict {
 		} else if v.Outcome != Pass {
 			return v
 		}
-		if v := w.Play(control("RSET", "250"), control("NOOP", "250")); v.Outcome != Pass {
+		paths = nil
+	}
+	for _, path := range paths {
+		if v := w.Play(command("RCPT TO:<"+path+">", accept)); v.Outcome != Pass {
 			return v
 		}
-		return w.Finish()
 	}
-	probe := "relay-" + b.Nonce()
-	const elsewhere = "@example.net" // RFC 2606, Section 3
-	v = w.Play(
-		command("RCPT TO:<"+probe+elsewhere+">", "5yz ~4yz"),
-		command("RCPT TO:<@"+routeDomain(b.Domain())+":"+probe+elsewhere+">", "5yz ~4yz"),
-		command("RCPT TO:<"+probe+"%example.net@"+b.Domain()+">", "5yz ~4yz ~2yz"),
-		command(`RCPT TO:<"`+probe+elsewhere+`"@`+b.Domain()+">", "5yz ~4yz ~2yz"),
-		command("RSET", "250"))
-	if v.Outcome != Pass {
+	if v := w.Play(control("RSET", "250"), control("NOOP", "250")); v.Outcome != Pass {
 		return v
 	}
 	return w.Finish()
@@ -214,7 +227,8 @@ func batched() Case {
 		Needs:     []Need{NeedExtension("PIPELINING")},
 		Tiers:     []Tier{Envelope},
 		DependsOn: sessionCases(),
-		Procedure: "Control: MAIL, a bad RCPT, a good RCPT, a bad RCPT and RSET, one by one. Then the same in one write. Then MAIL, a bad RCPT and DATA in one write.",
+		Budget:    Budget{Time: time.Minute},
+		Procedure: "Control: MAIL, a bad RCPT, a good RCPT and RSET, one by one. Then the same in one write. Then MAIL, a bad RCPT and DATA in one write. Each in a session of its own.",
 		Pass:      "The same codes in the same order; and DATA is refused by 5yz, or by 5yz at the end of data.",
 		Mutant:    "answers the recipients of a group in another order",
 		Since:     "v0.1.0",
@@ -228,25 +242,23 @@ func runBatched(ctx context.Context, b *ServerBench) Verdict {
 		return v
 	}
 	const bad = "RCPT TO:<>"
-	group := []string{b.mail(), bad, b.rcpt(), bad, "RSET"}
+	group := []string{b.mail(), bad, b.rcpt(), "RSET"}
 	var codes []int
-	for i, accept := range []Accept{"2yz", "5yz", "2yz", "5yz", "250"} {
+	for i, accept := range []Accept{"2yz", "5yz", "2yz", "250"} {
 		step := control(group[i], accept)
 		step.Check = func(r Reply) Verdict { codes = append(codes, r.Code); return pass() }
 		if v := w.Play(step); v.Outcome != Pass {
 			return v
 		}
 	}
-	all := ""
-	for _, line := range group {
-		all += line + "\r\n"
+	if v := w.Finish(); v.Outcome != Pass {
+		return v
 	}
-	w.Send(all, "")
-	for i, code := range codes {
-		want := fmt.Sprintf("%d to command %d of the group, as it is alone", code, i+1)
-		if v := w.Play(Step{Accept: Accept(fmt.Sprint(code)), Want: want}); v.Outcome != Pass {
-			return v
-		}
+	if v := b.judgeGroup(ctx, group, codes); v.Outcome != Pass {
+		return v
+	}
+	if w, v, ok = b.Ready(ctx); !ok {
+		return v
 	}
 	w.Send(b.mail()+"\r\n"+bad+"\r\nDATA\r\n", "")
 	if v := w.Play(Step{Accept: "2yz", Want: "2yz to MAIL"}, Step{Accept: "5yz", Want: "5yz to the bad RCPT"}); v.Outcome != Pass {
@@ -254,6 +266,22 @@ func runBatched(ctx context.Context, b *ServerBench) Verdict {
 	}
 	if v := w.dataRefused(); v.Outcome != Pass {
 		return v
+	}
+	return w.Finish()
+}
+
+// judgeGroup sends commands at once that are answered by those codes alone.
+func (b *ServerBench) judgeGroup(ctx context.Context, group []string, codes []int) Verdict {
+	w, v, ok := b.Ready(ctx)
+	if !ok {
+		return v
+	}
+	w.Send(strings.Join(group, "\r\n")+"\r\n", "")
+	for i, code := range codes {
+		want := fmt.Sprintf("%d to command %d of the group, as it is alone", code, i+1)
+		if v := w.Play(Step{Accept: Accept(fmt.Sprint(code)), Want: want}); v.Outcome != Pass {
+			return v
+		}
 	}
 	return w.Finish()
 }

@@ -48,6 +48,10 @@ type ServerTarget struct {
 	// has to fail, so that Account is not locked. Zero means Account.
 	ThrowAway Account
 
+	// LocalName is the argument of EHLO, for servers that look it up. Zero means
+	// "conformance.test".
+	LocalName string
+
 	// From is the reverse path. Zero means the name of Account if it is an address,
 	// else postmaster of Domain.
 	From string
@@ -172,6 +176,11 @@ func (t ServerTarget) check() error {
 	for name, address := range map[string]string{"From": t.From, "Sink": t.Sink} {
 		if _, err := wire.CheckMailbox(address); address != "" && err != nil {
 			return fmt.Errorf("conformance: ServerTarget.%s: %w", name, err)
+		}
+	}
+	for name, domain := range map[string]string{"Domain": t.Domain, "LocalName": t.LocalName} {
+		if domain != "" && !isDomain(domain) && !isLiteral(domain) {
+			return fmt.Errorf("conformance: ServerTarget.%s: %q is no domain", name, domain)
 		}
 	}
 	if slices.Contains(t.Tiers, Delivery) && t.Sink == "" {

@@ -42,6 +42,8 @@ func TestServerTargetRefuses(t *testing.T) {
 		{"unknown tier", conformance.ServerTarget{Addr: "mail.test", Tiers: []conformance.Tier{"all"}}, `no tier "all"`},
 		{"no sink", conformance.ServerTarget{Addr: "mail.test", Tiers: []conformance.Tier{conformance.Delivery}}, "no sink"},
 		{"bad sink", conformance.ServerTarget{Addr: "mail.test", Sink: "sink"}, "ServerTarget.Sink"},
+		{"bad domain", conformance.ServerTarget{Addr: "mail.test", Domain: "mail.test>\r\nQUIT"}, "ServerTarget.Domain"},
+		{"bad local name", conformance.ServerTarget{Addr: "mail.test", LocalName: "a b"}, "ServerTarget.LocalName"},
 		{"no user", conformance.ServerTarget{Addr: "mail.test", Account: conformance.Account{Password: account.Password}}, "needs User"},
 		{"no password", conformance.ServerTarget{Addr: "mail.test", Account: conformance.Account{User: account.User}}, "needs User"},
 	}

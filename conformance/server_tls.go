@@ -46,7 +46,7 @@ func runStartTLS(ctx context.Context, b *ServerBench) Verdict {
 		v.Usable = true
 		return v
 	}
-	if v := w.Play(command("EHLO "+helloName, "250")); v.Outcome != Pass {
+	if v := w.Play(command(b.ehlo(), "250")); v.Outcome != Pass {
 		return v
 	}
 	return w.Finish()
@@ -136,7 +136,7 @@ func startTLSForgets() Case {
 		Tiers:     []Tier{Envelope},
 		DependsOn: []string{"S-TLS-01"},
 		Procedure: "Control: MAIL and RCPT without TLS. Then, in another session, MAIL, STARTTLS, EHLO and RCPT. A server that wants TLS or a " +
-			"sign-in before MAIL has nothing to forget, and the case is skipped.",
+			"sign-in before MAIL has nothing to forget, and gets info.",
 		Pass:   "503 to RCPT; another 5yz is warn if the control's RCPT was accepted, and else nothing can be said.",
 		Mutant: "keeps the transaction",
 		Since:  "v0.1.0",
@@ -153,7 +153,7 @@ func runStartTLSForgets(ctx context.Context, b *ServerBench) Verdict {
 		if v := w.judge(Step{Accept: "4yz 5yz"}, r); v.Outcome != Pass {
 			return v
 		}
-		return skip(NoCapability, "no transaction can begin before TLS: "+r.String())
+		return w.nothingToTest("no transaction can begin before TLS", r)
 	}
 	accepted := w.Ask(b.rcpt()).Code/100 == 2
 	if v := w.Finish(); v.Outcome != Pass {

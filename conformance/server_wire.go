@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 )
@@ -110,10 +111,11 @@ func (w *Wire) note(line string) {
 	w.transcript = append(w.transcript, w.bench.printable(line))
 }
 
-// shown returns what a verdict shows of the dialogue.
-func (w *Wire) shown() []string {
+// Transcript returns what a verdict shows of the dialogue: the last lines, without
+// secrets.
+func (w *Wire) Transcript() []string {
 	const lines = 16
-	return w.transcript[max(0, len(w.transcript)-lines):]
+	return slices.Clone(w.transcript[max(0, len(w.transcript)-lines):])
 }
 
 // errHandshake says that a server had something else in mind than TLS.

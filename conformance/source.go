@@ -27,7 +27,8 @@ func (s Source) Token(ctx context.Context, _ sasl.TokenRequest) (sasl.Token, err
 
 var _ sasl.TokenGenerator = Source(nil)
 
-// Fixed is a Source of a value that is no secret, such as the name of a user.
+// Fixed is a Source of a value that is no secret: the name of a user, or the
+// password at a server that a test has made.
 func Fixed(value string) Source {
 	return func(context.Context) (sasl.Secret, error) { return sasl.NewSecret(value), nil }
 }

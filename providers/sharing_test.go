@@ -275,6 +275,12 @@ func TestInspect(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if grant, err := providers.LoadGrant(t.Context(), s, key); err != nil || grant.Reveal() != "grant-2" {
+			t.Errorf("grant %q, %v, want the second", grant.Reveal(), err)
+		}
+		if _, err := providers.LoadGrant(t.Context(), s, "another"); !errors.Is(err, providers.ErrNotFound) {
+			t.Errorf("error %v, want ErrNotFound", err)
+		}
 		if !got.Grant || !got.Unproven || !got.GrantedAt.Equal(began.Add(time.Second)) || !got.Expiry.Equal(began.Add(time.Hour+time.Second)) {
 			t.Errorf("%+v", got)
 		}

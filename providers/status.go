@@ -6,6 +6,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/seed-55a66e92/postern/sasl"
 )
 
 // A Status says how a [Cache] stands with one user's token, for a page of health
@@ -96,4 +98,16 @@ func Inspect(ctx context.Context, s Store, key string) (GrantStatus, error) {
 		Grant: !r.Grant.IsZero(), GrantedAt: r.GrantedAt, Unproven: !r.Previous.IsZero(),
 		Expiry: r.Token.Expiry, Subject: r.Token.Subject, Scopes: r.Token.Scopes,
 	}, nil
+}
+
+// LoadGrant returns the grant in the record of that key, for whoever wants to know
+// whose it is before a [Cache] uses it. It is zero if the record has none. The error
+// matches [ErrNotFound] if there is no record.
+func LoadGrant(ctx context.Context, s Store, key string) (sasl.Secret, error) {
+	data, _, err := s.Load(ctx, key)
+	if err != nil {
+		return sasl.Secret{}, err
+	}
+	r, err := decodeRecord(data)
+	return r.Grant, err
 }

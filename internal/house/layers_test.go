@@ -94,6 +94,19 @@ func TestOtherModulesImports(t *testing.T) {
 	}
 }
 
+// Microsoft's library is for those who ask for Microsoft's tokens.
+func TestMSALStays(t *testing.T) {
+	for _, file := range goFiles(t) {
+		for _, imported := range file.Imports() {
+			own := strings.TrimPrefix(imported, module+"/")
+			brings := strings.HasPrefix(imported, "github.com/AzureAD/") || under(own, "providers/microsoft")
+			if brings && !under(file.Dir(), "providers/microsoft") && !under(file.Dir(), "cmd") && !under(file.Dir(), "interop") {
+				t.Errorf("%s: imports %s, which brings MSAL along", file.Name, imported)
+			}
+		}
+	}
+}
+
 func TestGoMod(t *testing.T) {
 	needRepository(t)
 	for _, dir := range append([]string{"."}, ownModules...) {

@@ -77,6 +77,10 @@ func (r *Receiver) URL() string {
 	return "http://" + net.JoinHostPort(r.host, port) + path
 }
 
+// Root is the redirect URI without a path, such as http://localhost:50123, for an
+// authority that ignores the port of what was registered and compares the rest.
+func (r *Receiver) Root() string { return strings.TrimSuffix(r.URL(), path) }
+
 // State is what the authorization request has to carry as state, and what tells its
 // answer from anything else that arrives (RFC 6749, Section 10.12). It has 128
 // random bits.
@@ -110,7 +114,7 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request) {
 	req.Body = http.MaxBytesReader(w, req.Body, maxRequest)
 	var answer url.Values
 	switch {
-	case req.URL.Path != path: // a browser asks for an icon, too
+	case req.URL.Path != path && req.URL.Path != "/": // a browser asks for an icon, too
 		http.NotFound(w, req)
 		return
 	case req.Method == http.MethodGet:

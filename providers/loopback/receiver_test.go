@@ -123,3 +123,20 @@ func TestOpenBrowserRefuses(t *testing.T) {
 		}
 	}
 }
+
+// An authority may have registered the redirect without a path.
+func TestRoot(t *testing.T) {
+	r := listen(t, "localhost:0")
+	if r.Root()+"/callback" != r.URL() {
+		t.Fatalf("root %s of %s", r.Root(), r.URL())
+	}
+	if status, _ := visit(t, http.MethodGet, r.Root(), url.Values{"state": {r.State()}}); status != http.StatusBadRequest {
+		t.Errorf("no answer: status %d, want 400", status)
+	}
+	if status, _ := visit(t, http.MethodPost, r.Root(), url.Values{"state": {r.State()}, "code": {"the-code"}}); status != http.StatusOK {
+		t.Errorf("status %d, want 200", status)
+	}
+	if answer, err := r.Wait(t.Context()); err != nil || answer.Get("code") != "the-code" {
+		t.Errorf("%v, %v, want the code", answer, err)
+	}
+}

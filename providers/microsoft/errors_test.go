@@ -44,7 +44,7 @@ func TestRefusals(t *testing.T) {
 		{"disabled", refused(400, "unauthorized_client", 7000112, "Application is disabled."), providers.Blocked, "unauthorized_client", "is disabled"},
 		{"Conditional Access", refused(400, "access_denied", 53003, "Access has been blocked."), providers.Blocked, "access_denied", "Conditional Access"},
 		{"single tenant", refused(400, "invalid_request", 50194, "Application is not multi-tenant."), providers.Misconfigured, "invalid_request", "registered for other accounts"},
-		{"scope", refused(400, "invalid_scope", 1002012, "Must end in /.default."), providers.Misconfigured, "invalid_scope", "Options.Scope is not known"},
+		{"scope", refused(400, "invalid_scope", 1002012, "Must end in /.default."), providers.Misconfigured, "invalid_scope", "https://outlook.office365.com/.default is not known"},
 		{"resource", refused(400, "invalid_resource", 500011, "The resource principal was not found."), providers.Misconfigured, "invalid_resource", "no Exchange Online"},
 		{"throttled by number", refused(400, "invalid_request", 90055, "Too many requests."), providers.Transient, "invalid_request", ""},
 		{"too many", refused(429, "invalid_client", 7000215, "Later."), providers.Transient, "invalid_client", ""},
@@ -94,7 +94,7 @@ func TestErrorText(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, err := refused(401, "invalid_client", 7000222, "The provided client secret keys are expired.").app(t).Token(t.Context(), sasl.TokenRequest{})
 		want := "microsoft: invalid_client (HTTP 401): AADSTS7000222: The provided client secret keys are expired.; " +
-			"the client secret has expired: make another in the app registration of " + clientID + " [correlation id bbbbbbbb-0000]"
+			"the client secret has expired: make another in the app registration of " + clientID + ", or move to a certificate or a workload identity [correlation id bbbbbbbb-0000]"
 		if err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}

@@ -1,9 +1,11 @@
 package microsoft_test
 
 import (
+	"context"
 	"crypto/tls"
 	"log"
 	"net/http"
+	"time"
 
 	"github.com/seed-55a66e92/postern/mock"
 )
@@ -15,7 +17,10 @@ type exchange struct {
 }
 
 func startExchange() *exchange {
-	authority, err := mock.NewAuthority(mock.AuthorityOptions{Dialect: mock.MicrosoftOAuth, Tenant: tenant})
+	authority, err := mock.NewAuthority(mock.AuthorityOptions{
+		Dialect: mock.MicrosoftOAuth, Tenant: tenant, DeviceInterval: time.Second,
+		Redirects: []string{"https://app.example.com/signed-in"},
+	})
 	if err != nil {
 		log.Panic(err)
 	}
@@ -35,6 +40,20 @@ func startExchange() *exchange {
 func (x *exchange) Close() {
 	x.Server.Close()
 	x.authority.Close()
+}
+
+// user is a user with a browser, who accepts.
+func (x *exchange) user(ctx context.Context, page string) error {
+	return x.authority.Browse(ctx, page, mock.Consent{})
+}
+
+// certificate returns a certificate and its key, of which the login server knows.
+func (x *exchange) certificate() []byte {
+	file, err := x.authority.NewClientCertificate(clientID)
+	if err != nil {
+		log.Panic(err)
+	}
+	return []byte(file.Reveal())
 }
 
 // httpClient leads every request to the stand-in.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/seed-55a66e92/postern/mock"
+	"github.com/seed-55a66e92/postern/providers"
 	"github.com/seed-55a66e92/postern/providers/microsoft"
 	"github.com/seed-55a66e92/postern/providers/profile"
 	"github.com/seed-55a66e92/postern/sasl"
@@ -60,6 +61,40 @@ func TestRevokedToken(t *testing.T) {
 	if n := x.tokenRequests(); n != 2 {
 		t.Errorf("%d requests for tokens, want 2", n)
 	}
+}
+
+// TestUserSends shows the same of a user, whose refusal reaches who sends: first the
+// token is renewed, and when the sign-in itself is revoked, the user has to be asked.
+func TestUserSends(t *testing.T) {
+	x := startExchange()
+	defer x.Close()
+	grant := x.authority.Grant(mailbox)
+	tokens, err := microsoft.RefreshToken(microsoft.Options{Tenant: tenant, ClientID: clientID, HTTPClient: x.httpClient()}, mailbox, grant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := x.sender(t, mailbox, tokens)
+	if err := send(); err != nil {
+		t.Fatal(err)
+	}
+	if n := x.authority.RevokeTokens(mailbox); n != 1 {
+		t.Fatalf("%d tokens revoked, want 1", n)
+	}
+	if err := send(); err != nil {
+		t.Fatal(err)
+	}
+	wantCodes(t, x, 235, 535, 235)
+	x.authority.RevokeGrant(grant)
+	fresh, err := microsoft.RefreshToken(microsoft.Options{Tenant: tenant, ClientID: clientID, HTTPClient: x.httpClient()}, mailbox, grant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = x.sender(t, mailbox, fresh)()
+	var failure *providers.Error
+	if !errors.As(err, &failure) || failure.Kind != providers.NeedsUser || failure.Hint == "" || smtp.Classify(err) != smtp.Auth {
+		t.Errorf("error %v of class %v, want NeedsUser", err, smtp.Classify(err))
+	}
+	wantCodes(t, x, 235, 535, 235)
 }
 
 // TestMailboxWithoutAccess shows that a mailbox which the application has no

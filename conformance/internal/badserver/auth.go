@@ -67,6 +67,9 @@ func (x *session) exchange(name string, server sasl.Server, initial string, give
 			x.accept()
 			return
 		}
+		if x.Defect == WrongServerProof && strings.HasPrefix(string(challenge), "v=") {
+			challenge = []byte("v=" + strings.Repeat("A", 43) + "=")
+		}
 		text := "334 " + string(wire.EncodeBase64(nil, challenge)) + "\r\n"
 		if x.Defect == ChallengeNoSpace && len(challenge) == 0 {
 			text = "334\r\n"
@@ -169,6 +172,7 @@ type directory struct{ *Server }
 // Account implements [sasl.Directory]. Anybody may have a token, so that only the
 // token is refused.
 func (d directory) Account(_ context.Context, username string) (sasl.Account, error) {
+	d.ask(username)
 	account := sasl.Account{Token: func(_ context.Context, token sasl.Secret) error {
 		if username == d.User && token.Equal(sasl.NewSecret(d.Token)) {
 			return nil

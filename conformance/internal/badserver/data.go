@@ -18,6 +18,9 @@ func (x *session) data() {
 	x.flush()
 	content, ok := x.content()
 	x.forget()
+	if x.Defect == LFEndsDiscards {
+		_, _ = x.in.Discard(len(x.waiting())) // they are there
+	}
 	if !ok {
 		x.over = true
 		return
@@ -51,7 +54,7 @@ func (x *session) content() ([]byte, bool) {
 // ends are what ends a message.
 func (x *session) ends() []string {
 	switch x.Defect {
-	case LFEndsData:
+	case LFEndsData, LFEndsDiscards:
 		return []string{"\r\n.\r\n", "\n.\n"}
 	case CREndsData:
 		return []string{"\r\n.\r\n", "\r.\r"}

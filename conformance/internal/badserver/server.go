@@ -35,12 +35,14 @@ const (
 	RefusedIsSignedIn    Defect = "refused-is-signed-in" // after 535
 	LFEndsCommands       Defect = "lf-ends-commands"
 	LFEndsData           Defect = "lf-dot-lf-ends-data"
+	LFEndsDiscards       Defect = "lf-dot-lf-ends-data-and-discards" // what came with it
 	CREndsData           Defect = "cr-dot-cr-ends-data"
 	KeepsDots            Defect = "keeps-dots"
 	GreetingLF           Defect = "greeting-ends-in-lf"
 	KeywordUnderscore    Defect = "keyword-with-underscore"
 	EHLOKeeps            Defect = "ehlo-keeps-transaction"
 	SplitsLines          Defect = "splits-long-commands"
+	SplitsLongLines      Defect = "splits-commands-at-16-kib"
 	ClosesOnEmptyAnswer  Defect = "closes-on-empty-answer" // to an OAUTHBEARER error challenge
 	Reorders             Defect = "reorders-recipients"    // of a group
 	IgnoresAuthzid       Defect = "ignores-authzid"
@@ -48,10 +50,12 @@ const (
 	Answers502ToRcpt     Defect = "answers-502-to-rcpt" // before the first MAIL
 	RcptForgetsEHLO      Defect = "rcpt-forgets-ehlo"   // before MAIL
 	NoServerProof        Defect = "no-server-proof"     // of SCRAM
+	WrongServerProof     Defect = "wrong-server-proof"  // the same
 	OpenRelay            Defect = "open-relay"
 	RSETKeeps            Defect = "rset-keeps-transaction"
 	NoHandshake          Defect = "no-handshake"
-	KeepsBuffer          Defect = "keeps-buffer" // of octets behind STARTTLS
+	KeepsBuffer          Defect = "keeps-buffer"               // of octets behind STARTTLS
+	RunsAhead            Defect = "runs-what-follows-starttls" // in clear, before the handshake
 	TLSKeeps             Defect = "tls-keeps-transaction"
 	PlainInClear         Defect = "plain-in-clear"
 	XOAUTH2OnLineOnly    Defect = "xoauth2-on-line-only"
@@ -74,6 +78,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	messages [][]byte
+	asked    []string
 }
 
 // New returns a server.
@@ -115,6 +120,19 @@ func (s *Server) Messages() [][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([][]byte(nil), s.messages...)
+}
+
+// Asked returns the names of those who tried to sign in.
+func (s *Server) Asked() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.asked...)
+}
+
+func (s *Server) ask(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, name)
 }
 
 func (s *Server) store(content []byte) {

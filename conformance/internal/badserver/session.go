@@ -79,7 +79,7 @@ func (x *session) command() (line string, long bool, err error) {
 		switch {
 		case c == '\n' && (x.Defect == LFEndsCommands || bytes.HasSuffix(octets, []byte("\r\n"))):
 			return strings.TrimRight(string(octets[:min(len(octets), 20_000)]), "\r\n"), len(octets) > maxCommand, nil
-		case x.Defect == SplitsLines && len(octets) == maxCommand:
+		case x.Defect == SplitsLines && len(octets) == maxCommand, x.Defect == SplitsLongLines && len(octets) == 16<<10:
 			return string(octets), false, nil
 		case len(octets) > 1<<20:
 			return "", false, io.ErrShortBuffer
@@ -221,6 +221,11 @@ func (x *session) starttls(argument string) {
 	x.flush()
 	if x.Defect == NoHandshake {
 		return
+	}
+	for x.Defect == RunsAhead && bytes.Contains(x.waiting(), []byte("\r\n")) {
+		line, long, _ := x.command() // it is there
+		x.run(line, long)
+		x.flush()
 	}
 	ahead := bytes.Clone(x.waiting())
 	_, _ = x.in.Discard(len(ahead)) // they are there
