@@ -25,7 +25,7 @@ func WriteBadge(w io.Writer, reports ...*Report) error {
 			passed += n
 		}
 	}
-	color := map[Standing]string{Success: "brightgreen", Partial: "yellowgreen", Failure: "red"}[r.Core.Standing]
+	color := map[Standing]string{Success: "brightgreen", PartialSuccess: "yellowgreen", Failure: "red"}[r.Core.Standing]
 	if color == "" {
 		color = "lightgrey"
 	}
