@@ -120,7 +120,7 @@ func validate(t *testing.T, text []byte) error {
 
 // The golden reports, and one that a run has just made, are as the schema says.
 func TestSchema(t *testing.T) {
-	for _, name := range []string{"testdata/report.json", "testdata/report-two.json"} {
+	for _, name := range []string{"testdata/written.json", "testdata/written-two.json", "testdata/report-server.json", "testdata/report.json"} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -142,7 +142,7 @@ func TestSchema(t *testing.T) {
 
 // The schema refuses what it should, or it would say nothing.
 func TestSchemaRefuses(t *testing.T) {
-	good, err := os.ReadFile("testdata/report.json")
+	good, err := os.ReadFile("testdata/written.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,13 +1,17 @@
 package conformance
 
-import "time"
+import (
+	"reflect"
+	"time"
+)
 
 // Settings are what a run was told besides who the target is, as far as it is no
 // secret: with them, a case can be run again.
 type Settings struct {
-	From       string   `json:"from,omitempty"`   // see ServerTarget.From
-	Sink       string   `json:"sink,omitempty"`   // see ServerTarget.Sink
-	Domain     string   `json:"domain,omitempty"` // see ServerTarget.Domain
+	From       string   `json:"from,omitempty"`      // see ServerTarget.From
+	Sink       string   `json:"sink,omitempty"`      // see ServerTarget.Sink
+	Domain     string   `json:"domain,omitempty"`    // see ServerTarget.Domain
+	LocalName  string   `json:"localName,omitempty"` // see ServerTarget.LocalName
 	Unverified bool     `json:"unverified,omitempty"`
 	Timeout    string   `json:"timeout,omitempty"` // Suite.Timeout, as time.Duration prints it
 	Select     []string `json:"select,omitempty"`
@@ -18,20 +22,22 @@ type Settings struct {
 func (s Suite) settings(target Target) *Settings {
 	var told Settings
 	if t, ok := target.(ServerTarget); ok {
-		told.From, told.Sink, told.Domain, told.Unverified = t.From, t.Sink, t.Domain, t.InsecureUnverifiedTLS
+		told.From, told.Sink, told.Domain, told.LocalName = t.From, t.Sink, t.Domain, t.LocalName
+		told.Unverified = t.InsecureUnverifiedTLS
 	}
 	if s.Timeout != 0 {
 		told.Timeout = s.Timeout.String()
 	}
-	told.Select, told.Exclude = s.Select, s.Exclude
-	if told.isZero() {
+	if len(s.Select) > 0 {
+		told.Select = s.Select
+	}
+	if len(s.Exclude) > 0 {
+		told.Exclude = s.Exclude
+	}
+	if reflect.ValueOf(told).IsZero() {
 		return nil
 	}
 	return &told
-}
-
-func (s Settings) isZero() bool {
-	return s.From == "" && s.Sink == "" && s.Domain == "" && !s.Unverified && s.Timeout == "" && len(s.Select) == 0 && len(s.Exclude) == 0
 }
 
 // Again returns the suite that runs one case as the run of the report did.
@@ -55,7 +61,8 @@ func (r *Report) ServerTarget() ServerTarget {
 		t.TLS = ImplicitTLS
 	}
 	if s := r.Settings; s != nil {
-		t.From, t.Sink, t.Domain, t.InsecureUnverifiedTLS = s.From, s.Sink, s.Domain, s.Unverified
+		t.From, t.Sink, t.Domain, t.LocalName = s.From, s.Sink, s.Domain, s.LocalName
+		t.InsecureUnverifiedTLS = s.Unverified
 	}
 	for _, c := range r.Server.Claims {
 		t.Claims = append(t.Claims, c.Claim)

@@ -86,12 +86,12 @@ func otherReport() *conformance.Report {
 // Reports are the same each time, octet for octet.
 func TestGoldenReports(t *testing.T) {
 	for name, write := range map[string]func(io.Writer) error{
-		"report.json":       func(w io.Writer) error { return conformance.WriteJSON(w, exampleReport()) },
-		"report-two.json":   func(w io.Writer) error { return conformance.WriteJSON(w, exampleReport(), otherReport()) },
-		"report.xml":        func(w io.Writer) error { return conformance.WriteJUnit(w, exampleReport()) },
-		"report.html":       func(w io.Writer) error { return conformance.WriteHTML(w, exampleReport()) },
-		"report-badge.json": func(w io.Writer) error { return conformance.WriteBadge(w, exampleReport()) },
-		"report-two.html":   func(w io.Writer) error { return conformance.WriteHTML(w, exampleReport(), otherReport()) },
+		"written.json":       func(w io.Writer) error { return conformance.WriteJSON(w, exampleReport()) },
+		"written-two.json":   func(w io.Writer) error { return conformance.WriteJSON(w, exampleReport(), otherReport()) },
+		"written.xml":        func(w io.Writer) error { return conformance.WriteJUnit(w, exampleReport()) },
+		"written.html":       func(w io.Writer) error { return conformance.WriteHTML(w, exampleReport()) },
+		"written-badge.json": func(w io.Writer) error { return conformance.WriteBadge(w, exampleReport()) },
+		"written-two.html":   func(w io.Writer) error { return conformance.WriteHTML(w, exampleReport(), otherReport()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got bytes.Buffer
@@ -213,12 +213,12 @@ func TestHTML(t *testing.T) {
 // What a run was told is in its report, and enough to run a case again.
 func TestAgain(t *testing.T) {
 	target := conformance.ServerTarget{
-		Addr: "smtps://mail.example.test", Sink: "sink@example.test", Domain: "example.test", From: "me@example.test",
+		Addr: "smtps://mail.example.test", Sink: "sink@example.test", Domain: "example.test", From: "me@example.test", LocalName: "me.example.test",
 		Tiers: []conformance.Tier{conformance.Passive}, Profile: conformance.Submissions465,
 	}
 	r := exampleReport()
 	r.Server.TLS, r.Server.Tiers, r.Server.Addr, r.Profile, r.Target = "implicit TLS", target.Tiers, "mail.example.test:465", target.Profile, target.Addr
-	r.Settings = &conformance.Settings{Sink: target.Sink, Domain: target.Domain, From: target.From, Timeout: "5s"}
+	r.Settings = &conformance.Settings{Sink: target.Sink, Domain: target.Domain, From: target.From, LocalName: target.LocalName, Timeout: "5s"}
 	target.Name, target.Addr, target.TLS, target.Claims = target.Addr, "mail.example.test:465", conformance.ImplicitTLS, []string{"PIPELINING"}
 	if diff := cmp.Diff(target, r.ServerTarget()); diff != "" {
 		t.Error(diff)

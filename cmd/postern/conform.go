@@ -139,7 +139,8 @@ func byFlags(line string) string {
 	line = strings.ReplaceAll(line, "conformance: ", "")
 	return strings.NewReplacer(
 		"see ServerTarget.Account", "see --user-env and --password-env", "ServerTarget.Addr", "the address", "ServerTarget.Account", "the account", "ServerTarget.IOwn", "--i-own",
-		"ServerTarget.Sink", "--sink", "ServerTarget.From", "--from", "ServerTarget.Tiers", "--tiers",
+		"ServerTarget.Sink", "--sink", "ServerTarget.From", "--from", "ServerTarget.Domain", "--domain",
+		"ServerTarget.LocalName", "--local-name", "ServerTarget.Tiers", "--tiers",
 		"ServerTarget.Profile", "--profile", "ServerTarget.Observer is nil", "this command cannot look into the sink",
 	).Replace(line)
 }

@@ -25,7 +25,9 @@ What the client sent counts, and whether it told the truth.
   {password} {password-file}      by which password; it is made up for the occasion
   {token} {token-file}            or by which OAuth 2.0 access token
   {from} {to} {message}           the envelope, and a file with the message, which is
-                                  on the standard input, too
+                                  on the standard input, too; if there are several
+                                  recipients, {to} is there for each, with the option
+                                  before it
 
 No shell runs it. --driver may be given several times: a command with {password} or
 {password-file} signs in by password, one with {token} or {token-file} by token, and

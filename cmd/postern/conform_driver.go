@@ -104,6 +104,25 @@ func (c driverCommand) has(placeholder string) bool {
 // signsInBy reports whether the command can use that kind of credential.
 func (c driverCommand) signsInBy(kind string) bool { return c.has(kind) || c.has(kind+"-file") }
 
+// to returns the words of the command for these recipients. Of several, a word with
+// {to} stands there for each, and so does an option before it.
+func (c driverCommand) to(recipients []string) []string {
+	var words []string
+	for i, word := range c {
+		if !strings.Contains(word, "{to}") {
+			words = append(words, word)
+			continue
+		}
+		for j, recipient := range recipients {
+			if j > 0 && i > 0 && strings.HasPrefix(c[i-1], "-") && !strings.ContainsAny(c[i-1], "={") {
+				words = append(words, c[i-1])
+			}
+			words = append(words, strings.ReplaceAll(word, "{to}", recipient))
+		}
+	}
+	return words
+}
+
 // name is that of the first program.
 func (d *commandDriver) name() string {
 	return filepath.Base(append(d.starttls, d.smtps...)[0][0])
@@ -141,8 +160,8 @@ func (d *commandDriver) Send(ctx context.Context, cfg conformance.ClientConfig, 
 	if err != nil {
 		return conformance.AnswerOf(err)
 	}
-	argv := make([]string, len(command))
-	for i, word := range command {
+	argv := command.to(msg.To)
+	for i, word := range argv {
 		argv[i] = values.Replace(word)
 	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
@@ -169,7 +188,7 @@ func valuesFor(ctx context.Context, dir string, cfg conformance.ClientConfig, ms
 	}
 	values := map[string]string{
 		"addr": cfg.Addr, "host": host, "port": port, "scheme": "smtp", "starttls": "on",
-		"user": cfg.Username, "password": cfg.Password, "token": token, "from": msg.From, "to": msg.To[0],
+		"user": cfg.Username, "password": cfg.Password, "token": token, "from": msg.From,
 	}
 	if cfg.TLS == conformance.ImplicitTLS {
 		values["scheme"], values["starttls"] = "smtps", "off"

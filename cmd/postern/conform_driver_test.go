@@ -108,6 +108,24 @@ func TestCommandDriver(t *testing.T) {
 	}
 }
 
+// Each recipient has a word of its own, and an option of its own.
+func TestDriverRecipients(t *testing.T) {
+	for line, want := range map[string][]string{
+		"send {addr} --rcpt {to} --x": {"send", "{addr}", "--rcpt", "a@x", "--rcpt", "b@x", "--x"},
+		"send {port} {to}":            {"send", "{port}", "a@x", "b@x"},
+		"send --port={port} {to}":     {"send", "--port={port}", "a@x", "b@x"},
+		"send {addr} --to={to}":       {"send", "{addr}", "--to=a@x", "--to=b@x"},
+	} {
+		argv, err := splitWords(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, driverCommand(argv).to([]string{"a@x", "b@x"})); diff != "" {
+			t.Errorf("%s: %s", line, diff)
+		}
+	}
+}
+
 // A screen does with text what a terminal does, as far as a progress goes.
 func screen(text string) []string {
 	lines := []string{""}

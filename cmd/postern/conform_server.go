@@ -64,6 +64,7 @@ type conformServerOptions struct {
 	profile                  string
 	tiers                    []string
 	sink, domain, from, iOwn string
+	localName                string
 	claims                   []string
 	failedLogins             int
 }
@@ -90,6 +91,7 @@ func (o *conformServerOptions) targetFlags() section {
 	s.flags.StringVar(&o.sink, "sink", "", "send messages to this `ADDRESS`, which is yours")
 	s.flags.StringVar(&o.domain, "domain", "", "it takes mail for this `DOMAIN`; else that of --sink or --user")
 	s.flags.StringVar(&o.from, "from", "", "messages are from this `ADDRESS`; else --user")
+	s.flags.StringVar(&o.localName, "local-name", "", "say EHLO with this `NAME`, for servers that look it up; else\nconformance.test")
 	s.flags.StringArrayVar(&o.claims, "claims", nil, "it is said to have these `EXTENSIONS`, such as PIPELINING or\n\"AUTH SCRAM-SHA-256\"; the report says which of it is true")
 	return s
 }
@@ -107,7 +109,7 @@ func (a *app) conformServer(cmd *cobra.Command, o *conformServerOptions, addr st
 	}
 	target := conformance.ServerTarget{
 		Name: o.name, Addr: addr, Profile: conformance.Profile(o.profile),
-		Sink: o.sink, Domain: o.domain, From: o.from, IOwn: o.iOwn, FailedLogins: o.failedLogins, Claims: o.claimed(),
+		Sink: o.sink, Domain: o.domain, From: o.from, LocalName: o.localName, IOwn: o.iOwn, FailedLogins: o.failedLogins, Claims: o.claimed(),
 	}
 	scan := new(conformance.SecretScan)
 	if err := o.account.fill(cmd, a, &target, scan); err != nil {
