@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"time"
 )
 
 // A Driver makes a client under test do something. It is the only thing that the
@@ -55,6 +56,14 @@ type ClientConfig struct {
 	Password string
 	Token    func(context.Context) (string, error)
 
+	// Mechanism is the SASL mechanism to sign in by. Empty means any that takes the
+	// credential.
+	Mechanism string
+
+	// Timeout is how long the client may wait for the server, each time anew. Zero
+	// means as long as it does by itself.
+	Timeout time.Duration
+
 	// Log takes everything that the client can be made to say about what it does.
 	Log io.Writer
 }
@@ -76,11 +85,13 @@ func (m TLSMode) String() string {
 	return "STARTTLS"
 }
 
-// A Message is what the client is to send. A client may add to its header.
+// A Message is what the client is to send, as it is. A client may add to its
+// header. It refuses what it cannot send by an error of its own, not by one that
+// matches [errors.ErrUnsupported]: some cases hold what nobody may send.
 type Message struct {
-	From string
+	From string // empty: the null sender, to whom nothing bounces
 	To   []string
-	Data []byte // ASCII with CRLF line endings, header first
+	Data []byte // header first; ASCII with CRLF line endings, unless the case is about those
 }
 
 // An Answer is what the client said came of a message.
@@ -89,6 +100,10 @@ type Answer struct {
 	// Err is the client's error, as it is: some cases look into it. It has to be
 	// nil if the message was delivered.
 	Err error
+
+	// Recipients says what became of the message for each recipient, by address.
+	// Nil means that the client does not tell them apart.
+	Recipients map[string]Status
 }
 
 // Status is what the client made of a message.
@@ -106,6 +121,11 @@ const (
 	Permanent Status = "permanent"
 	// AuthFailed: not delivered, the credentials were refused.
 	AuthFailed Status = "auth"
+	// Partial: delivered, but not to all recipients. There may be an error.
+	Partial Status = "partial"
+	// Uncertain: delivered or not, nobody knows; to send it again may deliver it
+	// twice.
+	Uncertain Status = "uncertain"
 )
 
 // AnswerOf returns the answer of a client that tells success and failure apart

@@ -24,6 +24,7 @@ What the client sent counts, and whether it told the truth.
   {user}                          who signs in
   {password} {password-file}      by which password; it is made up for the occasion
   {token} {token-file}            or by which OAuth 2.0 access token
+  {mechanism}                     the mechanism to sign in by, in a command for that
   {from} {to} {message}           the envelope, and a file with the message, which is
                                   on the standard input, too; if there are several
                                   recipients, {to} is there for each, with the option
@@ -31,8 +32,9 @@ What the client sent counts, and whether it told the truth.
 
 No shell runs it. --driver may be given several times: a command with {password} or
 {password-file} signs in by password, one with {token} or {token-file} by token, and
-what no command can do is skipped. TLS from the start is for commands that have
-{scheme} or {starttls}, and for those of --smtps-driver.
+what no command can do is skipped. Cases about one mechanism are for commands that
+have {mechanism}, as in curl's --login-options AUTH={mechanism}. TLS from the start
+is for commands that have {scheme} or {starttls}, and for those of --smtps-driver.
 
 The client has to require TLS and a good certificate: that is what many cases are
 about. Exit statuses are those of sysexits(3): 0 delivered, 75 try again later, 77
@@ -108,7 +110,7 @@ func (o *conformClientOptions) clientFlags() section {
 func (o *conformClientOptions) driverFlags(s section) {
 	s.flags.StringArrayVar(&o.drivers, "driver", nil, "send a message with this `COMMAND`")
 	s.flags.StringArrayVar(&o.smtpsDrivers, "smtps-driver", nil, "send with this `COMMAND` if TLS begins at once")
-	s.flags.StringSliceVar(&o.statuses, "map", nil, "an exit status and what it means, `N=WORD`: delivered,\ntemporary, permanent, auth or failed")
+	s.flags.StringSliceVar(&o.statuses, "map", nil, "an exit status and what it means, `N=WORD`: delivered,\npartial, temporary, permanent, auth, uncertain or failed")
 }
 
 func (a *app) conformClient(cmd *cobra.Command, o *conformClientOptions) error {

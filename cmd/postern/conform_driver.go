@@ -34,7 +34,7 @@ type driverCommand []string
 func placeholders() []string {
 	return []string{
 		"addr", "host", "port", "scheme", "starttls", "ca", "user", "password", "password-file",
-		"token", "token-file", "from", "to", "message",
+		"token", "token-file", "mechanism", "from", "to", "message",
 	}
 }
 
@@ -64,9 +64,12 @@ func (o *conformClientOptions) driver() (*commandDriver, error) {
 		number, word, _ := strings.Cut(text, "=")
 		n, err := strconv.Atoi(number)
 		status := conformance.Status(word)
-		known := []conformance.Status{conformance.Delivered, conformance.Temporary, conformance.Permanent, conformance.AuthFailed, conformance.Failed}
+		known := []conformance.Status{
+			conformance.Delivered, conformance.Partial, conformance.Temporary, conformance.Permanent,
+			conformance.AuthFailed, conformance.Uncertain, conformance.Failed,
+		}
 		if err != nil || n < 0 || n > 255 || !slices.Contains(known, status) {
-			return nil, fmt.Errorf("--map: %q is not of the form 67=auth; there are delivered, temporary, permanent, auth and failed", text)
+			return nil, fmt.Errorf("--map: %q is not of the form 67=auth; there are delivered, partial, temporary, permanent, auth, uncertain and failed", text)
 		}
 		d.statuses[n] = status
 	}
@@ -138,11 +141,15 @@ func (d *commandDriver) choose(cfg conformance.ClientConfig) (driverCommand, err
 		kind = "token"
 	}
 	for _, c := range commands {
-		if c.signsInBy(kind) {
+		if c.signsInBy(kind) && c.has("mechanism") == (cfg.Mechanism != "") {
 			return c, nil
 		}
 	}
-	return nil, fmt.Errorf("there is no command with %s and a {%s}: %w", cfg.TLS, kind, errors.ErrUnsupported)
+	lacking := "a {" + kind + "}"
+	if cfg.Mechanism != "" {
+		lacking += " and a {mechanism}"
+	}
+	return nil, fmt.Errorf("there is no command with %s and %s: %w", cfg.TLS, lacking, errors.ErrUnsupported)
 }
 
 // Send implements conformance.Driver.
@@ -188,7 +195,7 @@ func valuesFor(ctx context.Context, dir string, cfg conformance.ClientConfig, ms
 	}
 	values := map[string]string{
 		"addr": cfg.Addr, "host": host, "port": port, "scheme": "smtp", "starttls": "on",
-		"user": cfg.Username, "password": cfg.Password, "token": token, "from": msg.From,
+		"user": cfg.Username, "password": cfg.Password, "token": token, "mechanism": cfg.Mechanism, "from": msg.From,
 	}
 	if cfg.TLS == conformance.ImplicitTLS {
 		values["scheme"], values["starttls"] = "smtps", "off"

@@ -34,6 +34,7 @@ func TestConformClient(t *testing.T) {
 	send := "env " + asPostern + "=1 " + quoted(self) + " send --server {scheme}://{addr} --tls-ca {ca} --from {from} --to {to} --user {user} {message} "
 	file := filepath.Join(t.TempDir(), "out.json")
 	got := invoke(t, "", "conform", "client", "--name", "postern send", "--report", "json="+file,
+		"--select", "C-AUT-03,C-AUT-18,C-REP-06,C-TLS-01,C-TLS-09,C-XOA-01", "--map", "67=partial,74=uncertain",
 		"--driver", send+"--password-file {password-file}", "--driver", send+"--token-file {token-file}")
 	if got.code != exitOK || got.stderr != "" {
 		t.Fatalf("exit code %d, %s%s", got.code, got.stdout, got.stderr)
@@ -58,6 +59,8 @@ func TestCommandDriver(t *testing.T) {
 	bearer.Password, bearer.Token = "", token
 	implicit := password
 	implicit.TLS = conformance.ImplicitTLS
+	named := password
+	named.Mechanism = "PLAIN"
 	const byPassword = "{port} {password-file}"
 	for name, test := range map[string]struct {
 		drivers []string // after sh -c
@@ -70,6 +73,7 @@ func TestCommandDriver(t *testing.T) {
 		"sign-in refused":  {[]string{"'exit 77' " + byPassword}, password, conformance.AuthFailed, "exit status 77"},
 		"for good":         {[]string{"'exit 69' " + byPassword}, password, conformance.Permanent, "exit status 69"},
 		"who knows":        {[]string{"'exit 1' " + byPassword}, password, conformance.Failed, "exit status 1"},
+		"partly":           {[]string{"'exit 68' " + byPassword}, password, conformance.Partial, "exit status 68"},
 		"mapped":           {[]string{"'exit 67' " + byPassword}, password, conformance.AuthFailed, "exit status 67"},
 		"killed":           {[]string{"'kill -9 $$' " + byPassword}, password, conformance.Failed, "signal: killed"},
 		"terminal codes":   {[]string{`'printf "\033[2Jx\n\n" && exit 1' ` + byPassword}, password, conformance.Failed, "exit status 1: .[2Jx"},
@@ -80,10 +84,13 @@ func TestCommandDriver(t *testing.T) {
 		"no token":         {[]string{"'exit 0' " + byPassword}, bearer, conformance.Failed, "there is no command with STARTTLS and a {token}: unsupported operation"},
 		"no implicit TLS":  {[]string{"'exit 0' " + byPassword}, implicit, conformance.Failed, "there is no command with implicit TLS and a {password}: unsupported operation"},
 		"implicit TLS":     {[]string{`'echo "$@"; exit 1' {port} {scheme} {starttls} {password}`}, implicit, conformance.Failed, "exit status 1: smtps off the password"},
+		"mechanism":        {[]string{"'exit 3' " + byPassword, `'echo $1; exit 1' {port} {mechanism} {password}`}, named, conformance.Failed, "exit status 1: PLAIN"},
+		"no mechanism":     {[]string{"'exit 0' " + byPassword}, named, conformance.Failed, "there is no command with STARTTLS and a {password} and a {mechanism}: unsupported operation"},
+		"any mechanism":    {[]string{"'exit 3' {mechanism} " + byPassword, "'exit 0' " + byPassword}, password, conformance.Delivered, ""},
 		"quotes stay away": {[]string{`'echo "$@"; exit 1' {port} x "{password}"`}, password, conformance.Failed, "exit status 1: x the password"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := &conformClientOptions{statuses: []string{"67=auth"}}
+			o := &conformClientOptions{statuses: []string{"67=auth", "68=partial"}}
 			for _, d := range test.drivers {
 				o.drivers = append(o.drivers, "sh -c "+d)
 			}

@@ -75,9 +75,9 @@ func TestConformBadInput(t *testing.T) {
 		"driver with a pipe":     {[]string{"client", "--driver", "echo {addr} | cat"}, conformUsage, `--driver: "|" needs a shell, and none runs: quote it, or write sh -c '...' ...`},
 		"driver to nowhere":      {[]string{"client", "--driver", "echo {user}"}, conformUsage, "--driver: the command has neither {addr} nor {port}, so that the client cannot know the server ..."},
 		"no such driver":         {[]string{"client", "--smtps-driver", "no-such-program-here {addr}"}, conformUsage, "--smtps-driver: the program no-such-program-here: executable file not found in $PATH ..."},
-		"status without a word":  {[]string{"client", "--driver", "echo {addr}", "--map", "67"}, conformUsage, `--map: "67" is not of the form 67=auth; there are delivered, temporary, permanent, auth and failed ...`},
-		"client that can't":      {[]string{"client", "--driver", "true {addr}"}, conformUsage, "nothing was tested: 6 cases, all skipped, C-AUT-03 because: no-capability: the client cannot do what the case needs: TLS, AUTH, AUTH XOAUTH2 (there is no command with STARTTLS and a {token}: unsupported operation)"},
-		"client that does not":   {[]string{"client", "--driver", "true {addr} {password} {token}"}, conformUnreachable, "nothing can be said of the client: the control failed, in which nothing was wrong: the client said delivered, but there was no message"},
+		"status without a word":  {[]string{"client", "--driver", "echo {addr}", "--map", "67"}, conformUsage, `--map: "67" is not of the form 67=auth; there are delivered, partial, temporary, permanent, auth, uncertain and failed ...`},
+		"client that can't":      {[]string{"client", "--select", "C-AUT-03", "--driver", "true {addr}"}, conformUsage, "nothing was tested: 1 case, all skipped, C-AUT-03 because: no-capability: the client cannot do what the case needs: TLS, AUTH, AUTH XOAUTH2 (there is no command with STARTTLS and a {token}: unsupported operation)"},
+		"client that does not":   {[]string{"client", "--select", "C-TLS-01", "--driver", "true {addr} {password} {token}"}, conformUnreachable, "nothing can be said of the client: the control failed, in which nothing was wrong: the client said delivered, but there was no message"},
 		"unknown mechanism":      {[]string{"mechanism", "X-CORP"}, conformUsage, `unknown mechanism "X-CORP"; known are ` + strings.Join(mechanismNames(), ", ") + " (of your own: see conformance.RunMechanism) ..."},
 	} {
 		t.Run(name, func(t *testing.T) {

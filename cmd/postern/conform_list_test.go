@@ -19,7 +19,7 @@ func TestConformList(t *testing.T) {
 		want  string // one of them
 	}{
 		"all":       {nil, all, "S-AUT-05  MUST"},
-		"pattern":   {[]string{"C-TLS-*"}, 2, "C-TLS-09  MUST NOT  passive  tls  No sign-in over TLS with a bad certificate"},
+		"pattern":   {[]string{"C-TLS-0[19]"}, 2, "C-TLS-09  MUST NOT  passive  tls  No sign-in over TLS with a bad certificate"},
 		"kind":      {[]string{"--kind", "generator"}, 0, "P-TOK-01"},
 		"tier":      {[]string{"--tier", "failed-login", "--kind", "server"}, 0, "S-AUT-15"},
 		"area":      {[]string{"--area", "tls"}, 0, "S-TLS-01"},
