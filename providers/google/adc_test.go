@@ -160,7 +160,7 @@ func TestDefaultRefusals(t *testing.T) {
 		{"distributed cloud", `{"type":"gdch_service_account"}`, "google: this is a credential of Google Distributed Cloud (gdch_service_account), and service_account is wanted; there are no mailboxes"},
 		{"no type", `{}`, "google: the credentials have no type; service_account is what is wanted"},
 		{"new type", `{"type":"new"}`, "google: credentials of type new are not known; service_account is what is wanted"},
-		{"nonsense", `ya29.leaked`, "google: the credentials are not JSON"},
+		{"nonsense", `ya29.leaked`, "google: the credentials are not JSON of the right form"},
 		{"no source", `{"type":"impersonated_service_account"}`, "google: credentials of type impersonated_service_account name a service account and hold source_credentials; these do not"},
 		{"source of no use", string(impersonatedFile(`{"type":"gdch_service_account"}`, "")), "google: this is a credential of Google Distributed Cloud (gdch_service_account), and service_account is wanted; there are no mailboxes"},
 		{"many stand-ins", nested(9), "google: credentials of type impersonated_service_account name a service account and hold source_credentials; these do not"},

@@ -44,9 +44,9 @@ func TestAuthorizedUserJSON(t *testing.T) {
 func TestOtherJSON(t *testing.T) {
 	foreign := "google: token_uri is not a https URL of googleapis.com; set Options.TokenURL if it is meant"
 	tests := []struct{ name, file, want string }{
-		{"nothing", ``, "google: the credentials are not JSON"},
-		{"a list", `[]`, "google: the credentials are not JSON"},
-		{"cut off", `{"refresh_token":"` + refreshValue, "google: the credentials are not JSON"},
+		{"nothing", ``, "google: the credentials are not JSON of the right form"},
+		{"a list", `[]`, "google: the credentials are not JSON of the right form"},
+		{"cut off", `{"refresh_token":"` + refreshValue, "google: the credentials are not JSON of the right form"},
 		{"empty", `{}`, "google: the OAuth client has no id"},
 		{"no grant", `{"client_id":"x"}`, "google: there is no refresh token: the consent that yields one asks for access_type=offline"},
 		{"client file", `{"installed":{"client_id":"x","client_secret":"` + clientSecret + `"}}`, "google: this file describes an OAuth client and holds no user's consent: it has no refresh token. Give its client id and secret to Login, which gets one"},
