@@ -29,6 +29,10 @@ const (
 	// signed in again.
 	peekInterval = time.Second
 
+	// shortLife is how long a token is taken to be good for that came with an expiry
+	// in the past: one of two clocks is wrong.
+	shortLife = time.Minute
+
 	// maxBackoff bounds the pause between two requests to an authority that is
 	// out of order.
 	maxBackoff = time.Minute
@@ -61,7 +65,8 @@ type CacheOptions struct {
 	FetchTimeout time.Duration
 
 	// AssumeLifetime is how long a token is taken to be good for that has no
-	// expiry. Zero means 30 minutes.
+	// expiry; one that has expired when it arrives, for a clock is wrong, is taken to
+	// be good for a minute at most. Zero means 30 minutes.
 	AssumeLifetime time.Duration
 
 	// Store keeps grants and tokens beyond the life of the Cache, and shares them
@@ -105,6 +110,17 @@ func (o CacheOptions) withDefaults() CacheOptions {
 		}
 	}
 	return o
+}
+
+// expiryOf returns when a token that the authority gives now is taken to expire.
+func (o *CacheOptions) expiryOf(t sasl.Token, now time.Time) time.Time {
+	switch {
+	case t.Expiry.IsZero() || t.Expiry.Year() > maxYear:
+		return now.Add(o.AssumeLifetime).Round(0)
+	case !t.Expiry.After(now):
+		return now.Add(min(o.AssumeLifetime, shortLife)).Round(0)
+	}
+	return t.Expiry.Round(0)
 }
 
 // A Cache is a [sasl.TokenGenerator] that keeps the tokens of a [Fetcher] and
