@@ -185,6 +185,8 @@ func (c *Cache) decide(ctx context.Context, req sasl.TokenRequest) (sasl.Token, 
 	switch {
 	case c.closed:
 		return sasl.Token{}, nil, ErrClosed
+	case c.fetcher == nil:
+		return sasl.Token{}, nil, &Error{Kind: Misconfigured, Description: "NewCache was given no Fetcher"}
 	case c.options.Store != nil && c.options.Key == "":
 		return sasl.Token{}, nil, &Error{Kind: Misconfigured, Description: "CacheOptions.Store needs a Key"}
 	}

@@ -222,6 +222,9 @@ func TestStoreFails(t *testing.T) {
 		s := new(providers.MemoryStore)
 		wantKind(t, providers.NewCache(new(issuer), providers.CacheOptions{Store: s}), providers.Misconfigured)
 	})
+	t.Run("no fetcher", func(t *testing.T) {
+		wantKind(t, providers.NewCache(nil, providers.CacheOptions{}), providers.Misconfigured)
+	})
 }
 
 // TestStoredTokenDuringOutage shows that a program which starts while the
