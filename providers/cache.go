@@ -51,8 +51,9 @@ type CacheOptions struct {
 
 	// Early is how long before its expiry a token is renewed, in the background
 	// and give or take a tenth, so that a fleet does not renew as one. It is
-	// also how long the authority may be out of order without anybody noticing.
-	// It is never more than half the token's life. Zero means 5 minutes.
+	// also how long the authority may be out of order without anybody noticing,
+	// whenever that begins: for 20 minutes, set it to 25. It is never more than
+	// half the token's life. Zero means 5 minutes.
 	Early time.Duration
 
 	// MinRemaining is how long a token must still be good for to be handed out
@@ -89,8 +90,8 @@ type CacheOptions struct {
 
 	// Events is told what has happened. It is called after the fact, in a
 	// goroutine of the Cache, perhaps by several at once, and should not take
-	// long: Close waits for it, so it must not call Close. Zero means that nobody is
-	// told.
+	// long: Close waits for it, so it must not call Close. If it panics, the program
+	// ends. Zero means that nobody is told.
 	Events func(Event)
 }
 
