@@ -3,6 +3,7 @@ package google
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -141,9 +142,9 @@ func defaultFile() ([]byte, error) {
 	if path == "" {
 		return nil, nil
 	}
-	file, err := os.ReadFile(path)
+	file, err := readCredentials(path)
 	switch {
-	case err == nil && file != nil:
+	case err == nil:
 		return file, nil
 	case !wanted && errors.Is(err, fs.ErrNotExist):
 		return nil, nil
@@ -153,6 +154,21 @@ func defaultFile() ([]byte, error) {
 		e.Hint = "see what GOOGLE_APPLICATION_CREDENTIALS names"
 	}
 	return nil, e
+}
+
+// readCredentials reads a file, unless it is larger than any credentials are.
+func readCredentials(path string) ([]byte, error) {
+	const most = 1 << 20
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	file, err := io.ReadAll(io.LimitReader(f, most+1))
+	if len(file) > most {
+		return nil, errors.New("the file is larger than 1 MiB")
+	}
+	return file, err
 }
 
 // gcloudFile returns where gcloud leaves default credentials, "" if this user has

@@ -165,6 +165,7 @@ func TestDefaultRefusals(t *testing.T) {
 		{"source of no use", string(impersonatedFile(`{"type":"gdch_service_account"}`, "")), "google: this is a credential of Google Distributed Cloud (gdch_service_account), and service_account is wanted; there are no mailboxes"},
 		{"many stand-ins", nested(9), "google: credentials of type impersonated_service_account name a service account and hold source_credentials; these do not"},
 		{"other universe", `{"type":"service_account","universe_domain":"example.com"}`, "google: credentials of the universe example.com are of no use: mailboxes are in googleapis.com"},
+		{"very large", strings.Repeat(" ", 1<<20) + userFile, "google: the default credentials cannot be read: the file is larger than 1 MiB; see what GOOGLE_APPLICATION_CREDENTIALS names"},
 		{"user without a grant", `{"type":"authorized_user","client_id":"x"}`, "google: there is no refresh token: the consent that yields one asks for access_type=offline"},
 	}
 	for _, tt := range tests {
