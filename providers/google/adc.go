@@ -36,9 +36,9 @@ type DefaultOptions struct {
 //   - A service account's key is a [Delegation], as of [ServiceAccountKey].
 //   - The service account of the machine, credentials of another cloud, and those
 //     that stand for a service account are a Delegation, as of [Keyless].
-//   - A user's credentials are that of [AuthorizedUserJSON], if they have the scope
-//     https://mail.google.com/, which those of gcloud do not have by themselves;
-//     with a ServiceAccount, they are the [Base] of a Delegation.
+//   - A user's credentials are a generator as of [AuthorizedUserJSON], if they have
+//     the scope https://mail.google.com/, which those of gcloud do not have by
+//     themselves; with a ServiceAccount, they are the [Base] of a Delegation.
 func Default(o DefaultOptions) (sasl.TokenGenerator, error) {
 	file, err := defaultFile()
 	if err != nil {
