@@ -73,6 +73,9 @@ func TestRefusals(t *testing.T) {
 				if !strings.HasPrefix(err.Error(), "google: ") {
 					t.Errorf("error %q does not say whose it is", err)
 				}
+				if failure.Code == "" && failure.Description == "" {
+					t.Errorf("error %q does not say what is wrong", err)
+				}
 				wantNoSecret(t, fmt.Sprintf("%v %+v %#v", err, *failure, *failure))
 				if s.hits() != 1 {
 					t.Errorf("%d requests, want 1", s.hits())
