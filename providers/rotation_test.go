@@ -94,6 +94,30 @@ func TestFailedSave(t *testing.T) {
 			i.wantUsed(t, "grant-1", "grant-2")
 		})
 	})
+	t.Run("though the old record is written again", func(t *testing.T) { // as when keys are changed
+		bubble(t, func(t *testing.T) {
+			i, a := &issuer{rotate: 1}, new(audience)
+			s := &brokenStore{Store: new(providers.MemoryStore), save: full}
+			if err := providers.SaveGrant(t.Context(), s.Store, key, providers.Response{Grant: grant(1)}); err != nil {
+				t.Fatal(err)
+			}
+			cache := stored(i, s, a)
+			want(t, cache, sasl.TokenRequest{}, "t1")
+			data, version, err := s.Store.Load(t.Context(), key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Store.Save(t.Context(), key, data, version); err != nil {
+				t.Fatal(err)
+			}
+			s.set(func(s *brokenStore) { s.save = nil })
+			if err := cache.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+			want(t, stored(i, s, a), rejection("t1"), "t2")
+			i.wantUsed(t, "grant-1", "grant-2")
+		})
+	})
 	t.Run("until the next token", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			i, a := &issuer{rotate: 1}, new(audience)
