@@ -45,7 +45,7 @@ func Default(o DefaultOptions) (sasl.TokenGenerator, error) {
 		return nil, err
 	}
 	if file == nil {
-		return Keyless(o.ServiceAccount, attached(), KeylessOptions{Options: o.Options})
+		return orNil(Keyless(o.ServiceAccount, attached(), KeylessOptions{Options: o.Options}))
 	}
 	f, err := parseCredentials(file)
 	if err != nil {
@@ -53,7 +53,7 @@ func Default(o DefaultOptions) (sasl.TokenGenerator, error) {
 	}
 	switch {
 	case f.Type == typeKey && (o.ServiceAccount == "" || o.ServiceAccount == f.ClientEmail):
-		return ServiceAccountKey(file, o.Options)
+		return orNil(ServiceAccountKey(file, o.Options))
 	case f.Type == typeUser && o.ServiceAccount == "":
 		return mailUser(f, o.Options)
 	case f.Type == typeImpersonated && o.ServiceAccount == "":
@@ -62,13 +62,21 @@ func Default(o DefaultOptions) (sasl.TokenGenerator, error) {
 		if err != nil {
 			return nil, err
 		}
-		return Keyless(account, source, KeylessOptions{Options: o.Options, Delegates: f.Delegates})
+		return orNil(Keyless(account, source, KeylessOptions{Options: o.Options, Delegates: f.Delegates}))
 	}
 	base, err := baseOf(file, o.Options, 0)
 	if err != nil {
 		return nil, err
 	}
-	return Keyless(o.ServiceAccount, base, KeylessOptions{Options: o.Options})
+	return orNil(Keyless(o.ServiceAccount, base, KeylessOptions{Options: o.Options}))
+}
+
+// orNil keeps a nil pointer from becoming a generator that is not nil.
+func orNil[G sasl.TokenGenerator](g G, err error) (sasl.TokenGenerator, error) {
+	if err != nil {
+		return nil, err
+	}
+	return g, nil
 }
 
 // DefaultBase returns a [Base] over the credentials that [Default] finds, for
@@ -128,7 +136,7 @@ func mailUser(f *credentialsFile, o Options) (sasl.TokenGenerator, error) {
 	if err := f.useTokenURI(&o); err != nil {
 		return nil, err
 	}
-	return newRefreshToken(f.client(), sasl.NewSecret(f.RefreshToken), mailScope, o)
+	return orNil(newRefreshToken(f.client(), sasl.NewSecret(f.RefreshToken), mailScope, o))
 }
 
 // defaultFile returns the contents of the file of default credentials, nil if

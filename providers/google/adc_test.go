@@ -171,8 +171,11 @@ func TestDefaultRefusals(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			defaultTo(t, []byte(tt.file), true)
-			_, err := google.Default(google.DefaultOptions{})
+			tokens, err := google.Default(google.DefaultOptions{})
 			wantMisconfigured(t, err, tt.want)
+			if tokens != nil {
+				t.Errorf("a generator %T besides the error", tokens)
+			}
 			if tt.name == "user without a grant" {
 				return
 			}
