@@ -86,6 +86,13 @@ func TestFilesRefused(t *testing.T) {
 			return errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600))
 		}, "is no directory"},
 		{"file that is cut off", func(_ *testing.T, _, file string) error { return os.Truncate(file, 100) }, "is damaged"},
+		{"file that lacks its last octet", func(_ *testing.T, _, file string) error {
+			info, err := os.Stat(file)
+			if err != nil {
+				return err
+			}
+			return os.Truncate(file, info.Size()-1)
+		}, "is damaged"},
 		{"file that is empty", func(_ *testing.T, _, file string) error { return os.Truncate(file, 0) }, "is damaged"},
 		{"file of another record", func(t *testing.T, dir, file string) error {
 			other := filepath.Join(t.TempDir(), "other")

@@ -59,6 +59,7 @@ func TestOtherJSON(t *testing.T) {
 		{"unknown type", `{"type":"new_kind"}`, "google: credentials of type new_kind are not known; authorized_user is what is wanted"},
 		{"other universe", `{"universe_domain":"example.com"}`, "google: credentials of the universe example.com are of no use: mailboxes are in googleapis.com"},
 		{"foreign server", `{"client_id":"x","refresh_token":"y","token_uri":"https://googleapis.com.example/token"}`, foreign},
+		{"foreign server, similar name", `{"client_id":"x","refresh_token":"y","token_uri":"https://mygoogleapis.com/token"}`, foreign},
 		{"no TLS", `{"client_id":"x","refresh_token":"y","token_uri":"http://oauth2.googleapis.com/token"}`, foreign},
 		{"user info", `{"client_id":"x","refresh_token":"y","token_uri":"https://a@oauth2.googleapis.com/token"}`, foreign},
 	}
