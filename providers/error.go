@@ -149,7 +149,11 @@ func withhold(err error, secrets ...sasl.Secret) error {
 	if !slices.ContainsFunc(formsOf(values), func(form string) bool { return strings.Contains(text, form) }) {
 		return err
 	}
-	safe := &Error{Kind: KindOf(err), RetryAfter: retryAfter(err), Description: Scrub(strings.TrimPrefix(text, "providers: "), values...)}
+	safe := &Error{Kind: KindOf(err), RetryAfter: retryAfter(err)}
+	if e := new(Error); errors.As(err, &e) {
+		safe.Provider = e.Provider
+	}
+	safe.Description = Scrub(strings.TrimPrefix(text, safe.prefix()), values...)
 	if errors.Is(err, sasl.ErrNoOtherToken) {
 		safe.Err = sasl.ErrNoOtherToken
 	}

@@ -66,6 +66,9 @@ func TestNoSecrets(t *testing.T) {
 				t.Errorf("%v: lost what kind of failure %v is", err, failure)
 			}
 		}
+		if strings.Contains(said.String(), "providers: providers:") {
+			t.Errorf("a prefix comes twice:\n%s", said.String())
+		}
 		grant, err := providers.Inspect(t.Context(), s, key)
 		synctest.Wait()
 		say(cache.Status(), grant, err)

@@ -85,6 +85,21 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestPlainSecrets shows that secrets are kept out of errors though nothing in
+// their look gives them away.
+func TestPlainSecrets(t *testing.T) {
+	s := &tokenServer{answer: answers(400, `{"error":"invalid_grant","error_description":"no horse battery and no staple"}`)}
+	client := google.Client{ID: "id", Secret: sasl.NewSecret("horse battery")}
+	tokens, err := google.RefreshToken(client, sasl.NewSecret("staple"), google.Options{HTTPClient: s.client()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = tokens.Token(t.Context(), sasl.TokenRequest{})
+	if text := fmt.Sprint(err); !strings.Contains(text, "no [redacted] and no [redacted]") {
+		t.Errorf("error %q", text)
+	}
+}
+
 // TestLongClientID shows that the id of a client is told, though it is as long as
 // some tokens.
 func TestLongClientID(t *testing.T) {
