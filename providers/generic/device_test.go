@@ -22,6 +22,9 @@ type deviceServer struct {
 	begin string   // answer of the device authorization endpoint
 	polls []string // answers of the token endpoint; "" drops the connection
 
+	hang  bool          // nothing is answered any more
+	slow  time.Duration // how long each answer takes
+
 	basic []string // user and password of the requests
 	forms []url.Values
 	at    []time.Duration // when they came, since the first
@@ -35,7 +38,12 @@ func (s *deviceServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, _ := io.ReadAll(r.Body)
 	form, _ := url.ParseQuery(string(body))
 	name, password, _ := r.BasicAuth()
+	if s.hang && (s.begin == "" || len(s.forms) > 0) {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
 	s.basic, s.forms, s.at = append(s.basic, name+":"+password), append(s.forms, form), append(s.at, time.Since(s.began))
+	time.Sleep(s.slow)
 	if r.URL.Path == "/device" {
 		return reply(200, "application/json", s.begin), nil
 	}
@@ -59,9 +67,9 @@ const (
 	pending     = `{"error":"authorization_pending"}`
 )
 
-func deviceLogin(ctx context.Context, s *deviceServer, c generic.Client, show func(generic.DevicePrompt) error) (providers.Response, error) {
+func deviceLogin(ctx context.Context, s *deviceServer, c generic.Client, show func(context.Context, generic.DevicePrompt) error) (providers.Response, error) {
 	if show == nil {
-		show = func(generic.DevicePrompt) error { return nil }
+		show = func(context.Context, generic.DevicePrompt) error { return nil }
 	}
 	return generic.LoginDevice(ctx, generic.Server{
 		Name: "acme", TokenURL: "https://id.example.com/token", DeviceURL: "https://id.example.com/device", Scopes: []string{"mail"},
@@ -74,7 +82,7 @@ func TestLoginDevice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &deviceServer{begin: codeAnswer, polls: []string{pending, `{"error":"slow_down"}`, pending, "", tokenAnswer}}
 		var shown generic.DevicePrompt
-		got, err := deviceLogin(t.Context(), s, generic.Client{ID: clientID}, func(p generic.DevicePrompt) error {
+		got, err := deviceLogin(t.Context(), s, generic.Client{ID: clientID}, func(_ context.Context, p generic.DevicePrompt) error {
 			shown = p
 			return nil
 		})
@@ -94,12 +102,12 @@ func TestLoginDevice(t *testing.T) {
 			}
 			return d
 		}
-		if diff := cmp.Diff(seconds(0, 3, 6, 14, 22, 28), s.at); diff != "" {
+		if diff := cmp.Diff(seconds(0, 3, 6, 14, 22, 38), s.at); diff != "" {
 			t.Errorf("requests at (-want +got):\n%s", diff)
 		}
 		begin := url.Values{"client_id": {clientID}, "scope": {"mail"}}
 		poll := url.Values{
-			"client_id": {clientID}, "scope": {"mail"}, "device_code": {"the-device-code"},
+			"client_id": {clientID}, "device_code": {"the-device-code"},
 			"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"},
 		}
 		if diff := cmp.Diff([]url.Values{begin, poll}, s.forms[:2]); diff != "" {
@@ -143,7 +151,14 @@ func TestLoginDeviceEnds(t *testing.T) {
 		},
 		{
 			"an interval for ever", `{"device_code":"a","user_code":"b","verification_uri":"https://id.example.com/","interval":9223372036854775807,"expires_in":999999999}`,
-			nil, providers.NeedsUser, "the code has ended", 13,
+			nil, providers.NeedsUser, "the code has ended", 1,
+		},
+		{
+			"numbers in strings", `{"device_code":"a","user_code":"b","verification_uri":"https://id.example.com/","interval":"20","expires_in":"60"}`,
+			nil, providers.NeedsUser, "the code has ended", 3,
+		},
+		{
+			"declined, in other words", codeAnswer, []string{`{"error":"authorization_declined"}`}, providers.NeedsUser, "declined", 2,
 		},
 	}
 	for _, tt := range tests {
@@ -158,6 +173,52 @@ func TestLoginDeviceEnds(t *testing.T) {
 			})
 		})
 	}
+	t.Run("a poll that hangs", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := &deviceServer{begin: codeAnswer, hang: true}
+			began := time.Now()
+			_, err := deviceLogin(t.Context(), s, client(), nil)
+			want(t, err, providers.NeedsUser, "the code has ended")
+			if took := time.Since(began); took != 10*time.Minute {
+				t.Errorf("took %v, want the life of the code", took)
+			}
+		})
+	})
+	t.Run("a beginning that hangs", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			_, err := deviceLogin(t.Context(), &deviceServer{hang: true}, client(), nil)
+			want(t, err, providers.Transient, "no answer within 20s")
+			if took := time.Since(began); took != 20*time.Second || errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%v after %v, want an error of its own after 20s", err, took)
+			}
+		})
+	})
+	t.Run("a poll whose answer is slow", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := &deviceServer{begin: codeAnswer, polls: []string{pending, pending, tokenAnswer}, slow: 4 * time.Second}
+			if _, err := deviceLogin(t.Context(), s, client(), nil); err != nil {
+				t.Fatal(err)
+			}
+			want := []time.Duration{0, 7 * time.Second, 14 * time.Second, 21 * time.Second}
+			if diff := cmp.Diff(want, s.at); diff != "" {
+				t.Errorf("requests at (-want +got):\n%s", diff)
+			}
+		})
+	})
+	t.Run("what a terminal would act on", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := &deviceServer{polls: []string{tokenAnswer}, begin: `{"device_code":"a","user_code":"A\u001b[2J\u009bB",` +
+				`"verification_uri":"https://id.example.com/\u009b","verification_uri_complete":"javascript:alert(1)"}`}
+			var shown generic.DevicePrompt
+			if _, err := deviceLogin(t.Context(), s, client(), func(_ context.Context, p generic.DevicePrompt) error { shown = p; return nil }); err != nil {
+				t.Fatal(err)
+			}
+			if want := (generic.DevicePrompt{URI: "https://id.example.com/%C2%9B", Code: "A.[2J.B", Expiry: shown.Expiry}); shown != want {
+				t.Errorf("prompt %q, want %q", shown, want)
+			}
+		})
+	})
 	t.Run("nobody waits", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -171,7 +232,7 @@ func TestLoginDeviceEnds(t *testing.T) {
 	})
 	t.Run("nobody to show it to", func(t *testing.T) {
 		closed := errors.New("no screen")
-		_, err := deviceLogin(t.Context(), &deviceServer{begin: codeAnswer}, client(), func(generic.DevicePrompt) error { return closed })
+		_, err := deviceLogin(t.Context(), &deviceServer{begin: codeAnswer}, client(), func(context.Context, generic.DevicePrompt) error { return closed })
 		if !errors.Is(err, closed) {
 			t.Errorf("%v, want that of show", err)
 		}

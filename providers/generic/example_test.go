@@ -109,7 +109,7 @@ func ExampleLoginDevice() {
 	server := generic.Server{
 		TokenURL: "https://id.example.com/token", DeviceURL: "https://id.example.com/device", Scopes: []string{"offline_access"},
 	}
-	got, err := generic.LoginDevice(context.Background(), server, generic.Client{ID: "mailer"}, func(p generic.DevicePrompt) error {
+	got, err := generic.LoginDevice(context.Background(), server, generic.Client{ID: "mailer"}, func(_ context.Context, p generic.DevicePrompt) error {
 		fmt.Printf("Open %s on any device and enter %s\n", p.URI, p.Code)
 		return nil
 	}, generic.Options{HTTPClient: authority})

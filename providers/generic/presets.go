@@ -1,6 +1,7 @@
 package generic
 
 import (
+	"net/url"
 	"strings"
 
 	"github.com/seed-55a66e92/postern/providers/profile"
@@ -62,7 +63,7 @@ func Zoho(domain string) Server {
 		Name:       "zoho",
 		TokenURL:   "https://accounts." + domain + "/oauth/v2/token",
 		AuthURL:    "https://accounts." + domain + "/oauth/v2/auth",
-		ClientAuth: AuthParams,
+		ClientAuth: ClientSecretPost,
 		AuthParams: map[string]string{"access_type": "offline", "prompt": "consent"}, // else there is no refresh token
 	}
 }
@@ -73,7 +74,7 @@ func Zoho(domain string) Server {
 // scopes a mail server wants is up to its configuration; the one here gets a
 // refresh token that outlives the user's session.
 func Keycloak(root, realm string) Server {
-	issuer := strings.TrimSuffix(root, "/") + "/realms/" + realm
+	issuer := strings.TrimSuffix(root, "/") + "/realms/" + url.PathEscape(realm)
 	endpoint := issuer + "/protocol/openid-connect/"
 	return Server{
 		Name: "keycloak", Issuer: issuer,

@@ -26,11 +26,14 @@ func RefreshToken(s Server, c Client, refreshToken sasl.Secret, o Options) (*pro
 	if err := checkClient(c); err != nil {
 		return nil, err
 	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	if refreshToken.IsZero() && o.Cache.Store == nil {
 		return nil, misconfigured("there is no refresh token, and no Options.Cache.Store in which one may be")
 	}
 	o.Cache.Grant, o.Cache.PerUser = refreshToken, false
-	return providers.NewCache(&refresher{session{s, c, o.HTTPClient}}, o.Cache), nil
+	return providers.NewCache(&refresher{session{server: s, client: c, http: o.HTTPClient}}, o.Cache), nil
 }
 
 // A refresher fetches access tokens with the refresh token that the Cache keeps.

@@ -43,7 +43,7 @@ func TestRefreshRequest(t *testing.T) {
 		},
 		{
 			"by parameters",
-			generic.Server{ClientAuth: generic.AuthParams},
+			generic.Server{ClientAuth: generic.ClientSecretPost},
 			client(),
 			sent{Form: url.Values{
 				"grant_type": {"refresh_token"}, "refresh_token": {"refresh-1"}, "client_id": {clientID}, "client_secret": {secret},
@@ -95,6 +95,7 @@ func TestAnswers(t *testing.T) {
 		{"a fraction in a string", "application/json", `{"access_token":"access-1","expires_in":"3.6e3"}`, time.Hour},
 		{"another media type", "text/plain", ` {"access_token":"access-1","expires_in":3600}`, time.Hour},
 		{"a form", "application/x-www-form-urlencoded", `access_token=access-1&expires_in=3600`, time.Hour},
+		{"a string with a sign", "application/json", `{"access_token":"access-1","expires_in":"+3600"}`, time.Hour},
 		{"no lifetime", "application/json", `{"access_token":"access-1"}`, 30 * time.Minute},
 	}
 	for _, tt := range tests {
@@ -293,7 +294,12 @@ func TestBadArguments(t *testing.T) {
 			want(t, err, providers.Misconfigured, tt.text)
 		})
 	}
-	_, err := generic.ClientCredentials(good, generic.Client{ID: clientID}, generic.Options{})
+	noKey := generic.Options{Cache: providers.CacheOptions{Store: new(providers.MemoryStore)}}
+	_, err := generic.RefreshToken(good, client(), refresh, noKey)
+	want(t, err, providers.Misconfigured, "needs a Key")
+	_, err = generic.ClientCredentials(good, client(), noKey)
+	want(t, err, providers.Misconfigured, "needs a Key")
+	_, err = generic.ClientCredentials(good, generic.Client{ID: clientID}, generic.Options{})
 	want(t, err, providers.Misconfigured, "Client.Secret is empty")
 	if got := fmt.Sprintf("%+v", client()); got != fmt.Sprintf("{ID:%s Secret:%v}", clientID, sasl.NewSecret("x")) {
 		t.Errorf("a client prints as %s", got)
