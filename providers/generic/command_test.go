@@ -2,9 +2,11 @@ package generic_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +39,10 @@ func program(what string) (exit int) {
 			fmt.Println(strings.Repeat("x", 1000))
 		}
 	case "hang":
-		select {}
+		time.Sleep(time.Minute) // as good as for ever
+	case "where":
+		dir, _ := os.Getwd()
+		fmt.Println(filepath.Base(dir))
 	}
 	return 0
 }
@@ -122,4 +127,52 @@ func TestCommandHangs(t *testing.T) {
 	tokens := run(t, "hang", generic.CommandOptions{Cache: providers.CacheOptions{FetchTimeout: 50 * time.Millisecond}})
 	_, err := tokens.Token(t.Context(), sasl.TokenRequest{})
 	want(t, err, providers.Transient, "did not answer within 50ms")
+}
+
+// A program that hangs is stopped at the end of the program that runs it, though
+// nobody has waited for it any more.
+func TestCommandIsStopped(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	tokens := run(t, "hang", generic.CommandOptions{Done: ctx.Done()})
+	time.AfterFunc(50*time.Millisecond, cancel)
+	if _, err := tokens.Token(ctx, sasl.TokenRequest{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want the context's error", err)
+	}
+	began := time.Now()
+	if err := tokens.Close(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("the program went on for %v", took)
+	}
+}
+
+// A variable of the caller's environment is no refusal.
+func TestCommandEnvironment(t *testing.T) {
+	t.Setenv("POSTERN_REJECTED", "1")
+	token, err := run(t, "token", generic.CommandOptions{Env: []string{"POSTERN_USER=another"}}).Token(t.Context(), sasl.TokenRequest{Username: user})
+	if err != nil || token.Value.Reveal() != "token-of-"+user {
+		t.Errorf("%s, %v", token.Value.Reveal(), err)
+	}
+}
+
+// A program is looked for from here, and runs in Dir.
+func TestCommandDir(t *testing.T) {
+	own, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(filepath.Dir(own))
+	dir := filepath.Join(t.TempDir(), "where-it-runs")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	tokens, err := generic.Command(generic.CommandOptions{Env: []string{"GENERIC_TEST_PROGRAM=where"}, Dir: dir}, "."+string(filepath.Separator)+filepath.Base(own))
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := tokens.Token(t.Context(), sasl.TokenRequest{})
+	if err != nil || token.Value.Reveal() != "where-it-runs" {
+		t.Errorf("%s, %v", token.Value.Reveal(), err)
+	}
 }
