@@ -8,7 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/seed-55a66e92/postern/providers"
@@ -40,6 +42,14 @@ func program(what string) (exit int) {
 		}
 	case "hang":
 		time.Sleep(time.Minute) // as good as for ever
+	case "share":
+		if err := shareGrant(); err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		fmt.Println("ok")
+	case "counted":
+		return runCounted(os.Getenv("GENERIC_TEST_FILE"))
 	case "where":
 		dir, _ := os.Getwd()
 		fmt.Println(filepath.Base(dir))
@@ -175,4 +185,103 @@ func TestCommandDir(t *testing.T) {
 	if err != nil || token.Value.Reveal() != "where-it-runs" {
 		t.Errorf("%s, %v", token.Value.Reveal(), err)
 	}
+}
+
+// counted runs a program that notes each of its runs in a file, and ends with 3
+// once it is told to stop.
+func counted(t *testing.T) (tokens *providers.Cache, runs func() int, stop func()) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "runs")
+	tokens = run(t, "counted", generic.CommandOptions{Env: []string{"GENERIC_TEST_FILE=" + file}})
+	runs = func() int {
+		noted, err := os.ReadFile(file)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+		return len(noted)
+	}
+	return tokens, runs, func() {
+		if err := os.WriteFile(file+".stop", nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// runCounted is that program.
+func runCounted(file string) int {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
+	if err != nil {
+		return 1
+	}
+	defer f.Close()
+	fmt.Fprint(f, ".")
+	if _, err := os.Stat(file + ".stop"); err == nil {
+		return 3
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return 1
+	}
+	fmt.Printf("token-%d\n", info.Size())
+	return 0
+}
+
+// The figures of the other flows hold for a program: a hundred callers run it once.
+func TestCommandFigures(t *testing.T) {
+	tests := map[string]func(t *testing.T, tokens *providers.Cache, runs func() int, stop func()){
+		"herd at expiry": func(t *testing.T, tokens *providers.Cache, runs func() int, _ func()) {
+			first := askAll(t, tokens, nil)
+			time.Sleep(2 * time.Minute)
+			second := askAll(t, tokens, nil)
+			if runs() != 2 || first != "token-1" || second != "token-2" {
+				t.Errorf("%s, %s, %d runs", first, second, runs())
+			}
+		},
+		"hundred refusals": func(t *testing.T, tokens *providers.Cache, runs func() int, _ func()) {
+			first := askAll(t, tokens, nil)
+			second := askAll(t, tokens, sasl.NewRejection(sasl.ErrRejected, sasl.Token{Value: sasl.NewSecret(first)}))
+			if runs() != 2 || second != "token-2" {
+				t.Errorf("%s, %s, %d runs", first, second, runs())
+			}
+		},
+		"it wants its user": func(t *testing.T, tokens *providers.Cache, runs func() int, stop func()) {
+			stop()
+			for range 100 {
+				_, err := tokens.Token(t.Context(), sasl.TokenRequest{Username: user})
+				want(t, err, providers.NeedsUser, "exit status 3", "run it by hand")
+			}
+			if runs() != 1 {
+				t.Errorf("%d runs, want 1", runs())
+			}
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			tokens, runs, stop := counted(t)
+			synctest.Test(t, func(t *testing.T) { test(t, tokens, runs, stop) })
+		})
+	}
+}
+
+// askAll has a hundred callers ask at once, who get the same token, and returns it.
+func askAll(t *testing.T, tokens *providers.Cache, rejected *sasl.Rejection) string {
+	t.Helper()
+	values := make([]string, 100)
+	var all sync.WaitGroup
+	for i := range values {
+		all.Go(func() {
+			token, err := tokens.Token(t.Context(), sasl.TokenRequest{Username: user, Rejected: rejected})
+			if err != nil {
+				t.Error(err)
+			}
+			values[i] = token.Value.Reveal()
+		})
+	}
+	all.Wait()
+	for _, v := range values {
+		if v != values[0] {
+			t.Errorf("tokens %s and %s", v, values[0])
+		}
+	}
+	return values[0]
 }

@@ -22,8 +22,8 @@ type deviceServer struct {
 	begin string   // answer of the device authorization endpoint
 	polls []string // answers of the token endpoint; "" drops the connection
 
-	hang  bool          // nothing is answered any more
-	slow  time.Duration // how long each answer takes
+	hang bool          // nothing is answered any more
+	slow time.Duration // how long each answer takes
 
 	basic []string // user and password of the requests
 	forms []url.Values

@@ -1,14 +1,11 @@
 package generic_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,115 +120,6 @@ func TestAnswers(t *testing.T) {
 			})
 		})
 	}
-}
-
-// A hundred callers, a rotating authority, a Store: one request each time, and the
-// next program finds the new refresh token.
-func TestHerdAndRotation(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := authority(t, mock.AuthorityOptions{RotateRefresh: true})
-		store := new(providers.MemoryStore)
-		o := options(a)
-		o.Cache = providers.CacheOptions{Store: store, Key: "example/" + user}
-		first := a.Grant(user)
-		for round := range 3 {
-			tokens, err := generic.RefreshToken(server(a), client(), first, o) // a new program each time
-			if err != nil {
-				t.Fatal(err)
-			}
-			var wg sync.WaitGroup
-			for range 100 {
-				wg.Go(func() {
-					if _, err := tokens.Token(t.Context(), sasl.TokenRequest{Username: user}); err != nil {
-						t.Error(err)
-					}
-				})
-			}
-			wg.Wait()
-			if n := tokenRequests(a); n != round+1 {
-				t.Errorf("round %d: %d requests", round, n)
-			}
-			time.Sleep(2 * time.Hour)
-		}
-	})
-}
-
-// The one who causes a request gives up; the others get the token.
-func TestLeaderGivesUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := authority(t, mock.AuthorityOptions{Faults: []mock.AuthorityFault{{Delay: 5 * time.Second}}})
-		tokens, err := generic.RefreshToken(server(a), client(), a.Grant(user), options(a))
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			if _, err := tokens.Token(ctx, sasl.TokenRequest{}); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("the leader got %v", err)
-			}
-		})
-		synctest.Wait()
-		wg.Go(func() {
-			if _, err := tokens.Token(t.Context(), sasl.TokenRequest{}); err != nil {
-				t.Errorf("a follower got %v", err)
-			}
-		})
-		wg.Wait()
-		if n := tokenRequests(a); n != 1 {
-			t.Errorf("%d requests, want 1", n)
-		}
-	})
-}
-
-// A revoked grant costs one request, whoever asks.
-func TestRevokedGrant(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := authority(t, mock.AuthorityOptions{})
-		grant := a.Grant(user)
-		a.RevokeGrant(grant)
-		tokens, err := generic.RefreshToken(server(a), client(), grant, options(a))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for range 100 {
-			_, err = tokens.Token(t.Context(), sasl.TokenRequest{})
-			want(t, err, providers.NeedsUser, "generic: invalid_grant", "sign in again", clientID)
-		}
-		if n := tokenRequests(a); n != 1 {
-			t.Errorf("%d requests, want 1", n)
-		}
-	})
-}
-
-// A hundred rejections of one token force one renewal.
-func TestForcedRenewal(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := authority(t, mock.AuthorityOptions{})
-		tokens, err := generic.RefreshToken(server(a), client(), a.Grant(user), options(a))
-		if err != nil {
-			t.Fatal(err)
-		}
-		old, err := tokens.Token(t.Context(), sasl.TokenRequest{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		rejected := sasl.NewRejection(errors.New("535"), old)
-		var wg sync.WaitGroup
-		for range 100 {
-			wg.Go(func() {
-				token, err := tokens.Token(t.Context(), sasl.TokenRequest{Rejected: rejected})
-				if err != nil || token.Value.Equal(old.Value) {
-					t.Errorf("%v, %v, want another token", token, err)
-				}
-			})
-		}
-		wg.Wait()
-		if n := tokenRequests(a); n != 2 {
-			t.Errorf("%d requests, want 2", n)
-		}
-	})
 }
 
 func TestRefusals(t *testing.T) {
