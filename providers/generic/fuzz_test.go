@@ -92,24 +92,27 @@ func FuzzRedirect(f *testing.F) {
 		})}}
 		s := generic.Server{Issuer: "https://id.example.com", TokenURL: "https://id.example.com/token", AuthURL: "https://id.example.com/auth"}
 		var taken url.Values // what the fuzzed request brought, if it was taken
-		open := func(ctx context.Context, page string) error {
+		shown := make(chan struct{})
+		open := func(_ context.Context, page string) error {
+			defer close(shown)
 			u, err := url.Parse(page)
 			if err != nil {
 				return err
 			}
 			state := u.Query().Get("state")
 			query := strings.ReplaceAll(query, "STATE", state)
-			if status, err := bring(ctx, u.Query().Get("redirect_uri"), query); err == nil && status == http.StatusOK {
+			if status, err := bring(t.Context(), u.Query().Get("redirect_uri"), query); err == nil && status == http.StatusOK {
 				taken, _ = url.ParseQuery(query)
 				if n := len(taken["state"]); n != 1 || taken.Get("state") != state {
 					t.Errorf("%q was taken", query)
 				}
 				return nil
 			}
-			_, err = bring(ctx, u.Query().Get("redirect_uri"), "error=server_error&state="+state)
+			_, err = bring(t.Context(), u.Query().Get("redirect_uri"), "error=server_error&state="+state)
 			return err
 		}
 		_, err := generic.Login(t.Context(), s, client(), generic.LoginOptions{Options: o, Open: open})
+		<-shown
 		code := taken.Get("code")
 		switch {
 		case len(sent) > 1, len(sent) == 1 && sent[0] != code:
