@@ -42,7 +42,7 @@ const (
 // programs.
 type CommandOptions struct {
 	// Env is added to the environment of the program, as NAME=value. Dir is where
-	// it runs; zero means the directory of this program.
+	// it runs; zero means the working directory.
 	Env []string
 	Dir string
 
@@ -79,7 +79,9 @@ type CommandOptions struct {
 // when a token is asked for. Any other exit status is an error of kind NeedsUser,
 // and a token that cannot be read one of kind Misconfigured; both are remembered for
 // 5 minutes, in which the program is not run. What a program prints is in no error.
-// The error of Command itself is for a program that is not there.
+// The error of Command itself is for a program that is not there: it is looked for
+// at once, in the directories of PATH or, if name has a slash, from the working
+// directory.
 func Command(o CommandOptions, name string, args ...string) (*providers.Cache, error) {
 	if name == "" {
 		return nil, misconfigured("the command is empty")

@@ -30,7 +30,7 @@ type LoginOptions struct {
 	// Listen is where the browser's answer is expected, as in
 	// [loopback.Listen]. Zero means a free port of 127.0.0.1, which authorities
 	// allow for programs on users' machines whatever the port (RFC 8252, Section
-	// 7.3).
+	// 7.3). The path is /callback: what to register is http://127.0.0.1/callback.
 	Listen string
 
 	// Username is whom the page may propose as the user: the parameter login_hint
@@ -205,7 +205,10 @@ func (l *login) checkIssuer(answer url.Values) error {
 
 // granted returns what a sign-in brought, if it is enough.
 func (s *session) granted(t *oauth2.Token) (providers.Response, error) {
-	got := response(t)
+	got, err := s.response(t)
+	if err != nil {
+		return providers.Response{}, err
+	}
 	if missing := missingScopes(s.server.Scopes, got.Token.Scopes); len(missing) > 0 {
 		return providers.Response{}, &providers.Error{
 			Kind: providers.NeedsUser, Provider: s.name(),

@@ -142,6 +142,7 @@ func TestRefusals(t *testing.T) {
 		{"a page with 200", 200, "text/html", page, providers.Transient, "captive portal", "html"},
 		{"an error with 200", 200, "application/json", `{"error":"invalid_grant"}`, providers.NeedsUser, "sign in again", ""},
 		{"no token", 200, "application/json", `{"token_type":"Bearer"}`, providers.Transient, "not that of an OAuth 2.0 server", ""},
+		{"a token of another type", 200, "application/json", `{"access_token":"access-1","token_type":"DPoP"}`, providers.Misconfigured, "type DPoP", ""},
 		{"a redirect", 302, "text/plain", "", providers.Misconfigured, "HTTP 302", ""},
 	}
 	for _, tt := range tests {
