@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,6 +75,27 @@ func deviceLogin(ctx context.Context, s *deviceServer, c generic.Client, show fu
 	return generic.LoginDevice(ctx, generic.Server{
 		Name: "acme", TokenURL: "https://id.example.com/token", DeviceURL: "https://id.example.com/device", Scopes: []string{"mail"},
 	}, c, show, generic.Options{HTTPClient: &http.Client{Transport: s}})
+}
+
+// An answer that names what was granted has to name what was asked for, in whatever
+// form; that of OpenID Connect need not be named (RFC 6749, Section 5.1).
+func TestGrantedScopes(t *testing.T) {
+	for scope, granted := range map[string]bool{
+		`null`: true, `""`: true, `"mail"`: true, `"calendar mail"`: true, `["calendar","mail"]`: true,
+		`"calendar"`: false, `["calendar"]`: false, `"mailbox"`: false, `[7]`: true, `7`: true,
+	} {
+		t.Run(scope, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &deviceServer{begin: codeAnswer, polls: []string{`{"access_token":"access-1","refresh_token":"refresh-1","scope":` + scope + `}`}}
+				_, err := deviceLogin(t.Context(), s, client(), nil)
+				if granted && err != nil {
+					t.Error(err)
+				} else if !granted {
+					want(t, err, providers.NeedsUser, "leaves out the scope mail")
+				}
+			})
+		})
+	}
 }
 
 // The times of RFC 8628, Section 3.5: never sooner than the interval, five seconds
@@ -191,6 +213,29 @@ func TestLoginDeviceEnds(t *testing.T) {
 			want(t, err, providers.Transient, "no answer within 20s")
 			if took := time.Since(began); took != 20*time.Second || errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%v after %v, want an error of its own after 20s", err, took)
+			}
+		})
+	})
+	t.Run("a beginning that nobody waits for", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			began := time.Now()
+			_, err := deviceLogin(ctx, &deviceServer{hang: true}, client(), nil)
+			if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took != 5*time.Second {
+				t.Errorf("%v after %v, want the context's error after 5s", err, took)
+			}
+		})
+	})
+	t.Run("an authority in no hurry that fails", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := &deviceServer{begin: strings.Replace(codeAnswer, `"interval":3`, `"interval":120`, 1), polls: []string{"", "", tokenAnswer}}
+			if _, err := deviceLogin(t.Context(), s, client(), nil); err != nil {
+				t.Fatal(err)
+			}
+			want := []time.Duration{0, 2 * time.Minute, 4 * time.Minute, 6 * time.Minute}
+			if diff := cmp.Diff(want, s.at); diff != "" {
+				t.Errorf("requests at (-want +got):\n%s", diff)
 			}
 		})
 	})

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -58,6 +60,26 @@ func TestDiscover(t *testing.T) {
 		got, err := generic.Discover(t.Context(), a.URL(), a.HTTPClient())
 		if err != nil || got.TokenURL != a.TokenURL() || got.AuthURL != a.AuthorizationURL() || got.ClientAuth != generic.ClientSecretBasic {
 			t.Errorf("%+v, %v", got, err)
+		}
+	})
+}
+
+func TestDiscoverEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		deaf := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})}
+		began := time.Now()
+		_, err := generic.Discover(t.Context(), "https://id.example.com", deaf)
+		want(t, err, providers.Transient, "no answer within 20s")
+		if took := time.Since(began); took != 40*time.Second || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v after %v, want an error of its own, 20s for each of two addresses", err, took)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := generic.Discover(ctx, "https://id.example.com", deaf); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v, want the context's error", err)
 		}
 	})
 }

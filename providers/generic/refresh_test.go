@@ -214,3 +214,20 @@ func TestClientCredentials(t *testing.T) {
 		}
 	})
 }
+
+// A refresh token that comes with the token of a client is none of a user's grant
+// (RFC 6749, Section 4.4.3).
+func TestClientCredentialsHasNoGrant(t *testing.T) {
+	store := new(providers.MemoryStore)
+	o := generic.Options{HTTPClient: answering(200, "application/json", tokenAnswer), Cache: providers.CacheOptions{Store: store, Key: "k"}}
+	tokens, err := generic.ClientCredentials(generic.Server{TokenURL: "https://id.example.com/token"}, client(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tokens.Token(t.Context(), sasl.TokenRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if status, err := providers.Inspect(t.Context(), store, "k"); err != nil || status.Grant {
+		t.Errorf("%+v, %v, want a token and no grant", status, err)
+	}
+}
