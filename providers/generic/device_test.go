@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/seed-55a66e92/postern/mock"
 	"github.com/seed-55a66e92/postern/providers"
 	"github.com/seed-55a66e92/postern/providers/generic"
 )
@@ -282,4 +283,49 @@ func TestLoginDeviceEnds(t *testing.T) {
 			t.Errorf("%v, want that of show", err)
 		}
 	})
+}
+
+// The user decides at an authority that goes by the standard.
+func TestLoginDeviceDecided(t *testing.T) {
+	decisions := map[string]struct {
+		decide func(*mock.Authority, string) error
+		kind   providers.Kind
+		text   string // "": there is no error
+	}{
+		"approved": {func(a *mock.Authority, code string) error { return a.ApproveDevice(code, mock.Consent{User: user}) }, 0, ""},
+		"denied":   {func(a *mock.Authority, code string) error { return a.DenyDevice(code) }, providers.NeedsUser, "acme: access_denied"},
+		"a box unticked": {func(a *mock.Authority, code string) error {
+			return a.ApproveDevice(code, mock.Consent{User: user, Scopes: []string{"calendar"}})
+		}, providers.NeedsUser, "leaves out the scope mail"},
+		"nobody decides": {func(*mock.Authority, string) error { return nil }, providers.NeedsUser, "expired_token"},
+		"an outage first": {func(a *mock.Authority, _ string) error {
+			return a.Inject(mock.AuthorityFault{Path: "/token", Status: 503, Times: 2})
+		}, providers.NeedsUser, "expired_token"},
+	}
+	for name, tt := range decisions {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := authority(t, mock.AuthorityOptions{})
+				s := loginServer(a)
+				s.DeviceURL = a.URL() + "/device_authorization"
+				store := new(providers.MemoryStore)
+				o := options(a)
+				o.Cache = providers.CacheOptions{Store: store, Key: "k"}
+				_, err := generic.LoginDevice(t.Context(), s, client(), func(_ context.Context, p generic.DevicePrompt) error {
+					return tt.decide(a, p.Code)
+				}, o)
+				_, _, saved := store.Load(t.Context(), "k")
+				if tt.text == "" {
+					if err != nil || saved != nil {
+						t.Errorf("%v; saved: %v", err, saved)
+					}
+					return
+				}
+				want(t, err, tt.kind, tt.text)
+				if !errors.Is(saved, providers.ErrNotFound) {
+					t.Errorf("something was saved: %v", saved)
+				}
+			})
+		})
+	}
 }
