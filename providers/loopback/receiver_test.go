@@ -109,23 +109,6 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestListenOnLoopbackOnly(t *testing.T) {
-	for _, addr := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0", "example.com:0", "127.0.0.1"} {
-		if r, err := loopback.Listen(t.Context(), addr); err == nil {
-			r.Close()
-			t.Errorf("%s: no error", addr)
-		}
-	}
-}
-
-func TestOpenBrowserRefuses(t *testing.T) {
-	for _, page := range []string{"", "file:///etc/passwd", "http://example.com/", "javascript:alert(1)", "--version", "https:"} {
-		if err := loopback.OpenBrowser(t.Context(), page); err == nil || strings.Contains(err.Error(), "xdg-open") {
-			t.Errorf("%q: %v, want a refusal before anything is run", page, err)
-		}
-	}
-}
-
 // Whoever waits for a Receiver that is closed need not wait for his context, too.
 func TestWaitEndsWithClose(t *testing.T) {
 	r := listen(t, "")
@@ -141,5 +124,22 @@ func TestWaitEndsWithClose(t *testing.T) {
 	}
 	if err := <-done; !errors.Is(err, net.ErrClosed) {
 		t.Errorf("%v, want net.ErrClosed", err)
+	}
+}
+
+func TestListenOnLoopbackOnly(t *testing.T) {
+	for _, addr := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0", "example.com:0", "127.0.0.1"} {
+		if r, err := loopback.Listen(t.Context(), addr); err == nil {
+			r.Close()
+			t.Errorf("%s: no error", addr)
+		}
+	}
+}
+
+func TestOpenBrowserRefuses(t *testing.T) {
+	for _, page := range []string{"", "file:///etc/passwd", "http://example.com/", "javascript:alert(1)", "--version", "https:"} {
+		if err := loopback.OpenBrowser(t.Context(), page); err == nil || strings.Contains(err.Error(), "xdg-open") {
+			t.Errorf("%q: %v, want a refusal before anything is run", page, err)
+		}
 	}
 }
