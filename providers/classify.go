@@ -54,7 +54,10 @@ func RetryAfter(value string) time.Duration {
 // through [Scrub]: that of package net/http may quote what a peer sent. A certificate that cannot be verified
 // is nothing that time will mend; all else is transient.
 func Unreachable(provider string, err *url.Error) *Error {
-	e := &Error{Kind: Transient, Provider: provider, Description: "the authority cannot be reached", Err: &scrubbed{err.Err}}
+	e := &Error{Kind: Transient, Provider: provider, Description: "the authority cannot be reached"}
+	if err.Err != nil {
+		e.Err = &scrubbed{err.Err}
+	}
 	var certificate *tls.CertificateVerificationError
 	if errors.As(err, &certificate) {
 		e.Kind = Misconfigured
