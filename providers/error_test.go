@@ -107,6 +107,13 @@ func TestUnreachable(t *testing.T) {
 		t.Errorf("error %q, want %q", err, want)
 	}
 	foreign := &tls.CertificateVerificationError{Err: errors.New("unknown authority")}
+	if err := providers.Unreachable("test", new(url.Error)); err.Error() != "test: the authority cannot be reached" {
+		t.Errorf("without a cause: %v", err)
+	}
+	quoting := errors.New("malformed HTTP response \"refresh_token=1//0123456789abcdef\"")
+	if err := providers.Unreachable("test", &url.Error{Err: quoting}); strings.Contains(err.Error(), "0123456789") || !errors.Is(err, quoting) {
+		t.Errorf("%v quotes what was sent, or is not the cause", err)
+	}
 	if err := providers.Unreachable("test", &url.Error{Err: foreign}); err.Kind != providers.Misconfigured {
 		t.Errorf("a certificate that cannot be verified is %v, want misconfigured", err.Kind)
 	}
