@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/google/go-cmp v0.7.0
 	github.com/seed-55a66e92/postern v0.1.0
+	github.com/seed-55a66e92/postern/providers/generic v0.1.0
 	github.com/seed-55a66e92/postern/providers/google v0.1.0
 	github.com/spf13/cobra v1.10.2
 	github.com/spf13/pflag v1.0.9
@@ -23,5 +24,7 @@ require (
 )
 
 replace github.com/seed-55a66e92/postern => ../..
+
+replace github.com/seed-55a66e92/postern/providers/generic => ../../providers/generic
 
 replace github.com/seed-55a66e92/postern/providers/google => ../../providers/google

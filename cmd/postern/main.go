@@ -25,9 +25,11 @@
 // --token-command is split into words as a shell does it, with quotes and
 // backslashes, but no shell runs and nothing is expanded, so that a user name
 // with a dollar sign stays what it is. Whoever needs a pipe writes
-// sh -c '... | ...'. The command runs when the server waits for the sign-in, and
-// once more if the server refuses the token. Exit code 75 of the command means
-// that a later try may succeed.
+// sh -c '... | ...'. It prints the token on its first line, or JSON with
+// access_token and expires_in, as a token endpoint does. The command runs when the
+// server waits for the sign-in, and once more if the server refuses the token; its
+// environment then has POSTERN_REJECTED=1, and always the user's name in
+// POSTERN_USER. Exit code 75 of the command means that a later try may succeed.
 //
 // A message from the standard input is read into memory before anything else
 // happens: only then can its size be declared (RFC 1870) and its envelope be
