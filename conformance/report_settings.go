@@ -50,8 +50,10 @@ func (r *Report) Again(id string) Suite {
 }
 
 // ServerTarget returns the server that the report is about, as far as it says. It
-// is lacking credentials and authorities, and IOwn: who runs something destructive
-// again has to confirm it again. It is zero for a report about something else.
+// is lacking credentials and authorities, and what is dangerous has to be confirmed
+// again: IOwn and InsecureUnverifiedTLS. It is zero for a report about something else.
+//
+// Whoever wrote the report chose the address: look at it before credentials go there.
 func (r *Report) ServerTarget() ServerTarget {
 	if r.Server == nil {
 		return ServerTarget{}
@@ -62,7 +64,6 @@ func (r *Report) ServerTarget() ServerTarget {
 	}
 	if s := r.Settings; s != nil {
 		t.From, t.Sink, t.Domain, t.LocalName = s.From, s.Sink, s.Domain, s.LocalName
-		t.InsecureUnverifiedTLS = s.Unverified
 	}
 	for _, c := range r.Server.Claims {
 		t.Claims = append(t.Claims, c.Claim)

@@ -40,7 +40,8 @@ const conformExamples = `
 
   # one case: what it is, and once more with all that is said
   postern conform explain S-AUT-05
-  postern conform replay out.json#S-AUT-05 --user-env MAIL_USER --password-env MAIL_PASSWORD
+  postern conform replay out.json#S-AUT-05 --tls-ca ca.pem \
+      --user user@example.com --password-file password
 
   # two servers side by side:
   postern conform merge a.json b.json --report html=both.html`

@@ -142,7 +142,7 @@ func (o *accountFlags) token(ctx context.Context, a *app) (conformance.Source, e
 		value, err := readToken(ctx, "--token-file", o.tokenFile)
 		return conformance.Fixed(value), err
 	case o.given("token-command"):
-		command, err := newCommandToken(o.tokenCommand, a.stderr)
+		command, err := newCommandToken(ctx, o.tokenCommand, a.stderr)
 		if err != nil {
 			return nil, err
 		}

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/seed-55a66e92/postern/conformance"
 	"github.com/seed-55a66e92/postern/sasl"
@@ -151,6 +152,10 @@ func (d *commandDriver) choose(cfg conformance.ClientConfig) (driverCommand, err
 	}
 	return nil, fmt.Errorf("there is no command with %s and %s: %w", cfg.TLS, lacking, errors.ErrUnsupported)
 }
+
+// outputWait is how long a client that was stopped, or a child that it left behind,
+// may hold on to its output.
+const outputWait = time.Second
 
 // Send implements conformance.Driver.
 func (d *commandDriver) Send(ctx context.Context, cfg conformance.ClientConfig, msg conformance.Message) conformance.Answer {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,12 +16,14 @@ all that is said.
 
 The report says who the target was and what the run was told, but no secret and no
 command: give credentials, --tls-ca and, for a client, --driver once more. Something
-that only the owner of a server may do has to be confirmed again, by --i-own.
+that only the owner of a server may do has to be confirmed again, by --i-own; and so has
+the host, by --host, if credentials are to go there and it is not this machine: the
+address is what the report says, whoever wrote it.
 
 The exit code is that of the new run.`
 
 const conformReplayExamples = `
-  postern conform replay conformance.json#S-AUT-05 --tls-ca ca.pem \
+  postern conform replay conformance.json#S-AUT-05 --host mail.example.com \
       --user-env MAIL_USER --password-env MAIL_PASSWORD
 
   postern conform replay client.json#C-TLS-09 \
@@ -30,6 +33,7 @@ const conformReplayExamples = `
 type conformReplayOptions struct {
 	server conformServerOptions
 	client conformClientOptions
+	host   string
 }
 
 func (a *app) conformReplayCommand() *cobra.Command {
@@ -44,6 +48,7 @@ func (a *app) conformReplayCommand() *cobra.Command {
 		DisableFlagsInUseLine: true,
 	}
 	server := newSection("A server")
+	server.flags.StringVar(&o.host, "host", "", "credentials may go to this `HOST`, which the report names")
 	o.server.permissions(server)
 	client := newSection("A client")
 	o.client.driverFlags(client)
@@ -101,6 +106,9 @@ func (a *app) targetAgain(cmd *cobra.Command, o *conformReplayOptions, r *confor
 		if err := o.server.account.fill(cmd, a, &target, scan); err != nil {
 			return nil, err
 		}
+		if err := o.confirm(cmd, target); err != nil {
+			return nil, err
+		}
 		return target, nil
 	case "client":
 		driver, err := o.client.driver()
@@ -116,6 +124,18 @@ func (a *app) targetAgain(cmd *cobra.Command, o *conformReplayOptions, r *confor
 		return target, nil
 	}
 	return nil, failf(conformUsage, "a %s is tested by a program or a test of yours, which has to run the case again", oneLine(r.Kind))
+}
+
+// confirm refuses to send credentials to where only a report says.
+func (o *conformReplayOptions) confirm(cmd *cobra.Command, t conformance.ServerTarget) error {
+	host, _, err := net.SplitHostPort(t.Addr)
+	if err != nil {
+		return failf(conformUsage, "the report has no address of the form host:port")
+	}
+	if ip := net.ParseIP(host); t.Account.User == nil || ip != nil && ip.IsLoopback() || strings.EqualFold(host, o.host) {
+		return nil
+	}
+	return refuse(cmd, "the credentials would go to %s: confirm it by --host %s", oneLine(host), quoted(oneLine(host)))
 }
 
 // readReports reads a file of reports.

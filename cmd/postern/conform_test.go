@@ -228,6 +228,11 @@ func TestConformReplay(t *testing.T) {
 		t.Fatalf("exit code %d, %s", got.code, got.stderr)
 	}
 	credentials := args[3:9]
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := writeFile(t, "out.json", strings.ReplaceAll(string(text), relay.Addr(), "mail.example.test:587"))
 	for name, test := range map[string]struct {
 		what string
 		args []string
@@ -238,6 +243,8 @@ func TestConformReplay(t *testing.T) {
 		"passes again":   {file + "#S-AUT-03", credentials, exitOK, "then: pass\n"},
 		"more allowed":   {file + "#S-AUT-15", append([]string{"--tiers", "+failed-login"}, credentials...), exitOK, "pass          S-AUT-15"},
 		"no credentials": {file + "#S-AUT-03", credentials[:2], conformUsage, "postern: nothing was tested: 1 case, all skipped, S-AUT-03 because: no-credential"},
+		"elsewhere":      {elsewhere + "#S-AUT-03", credentials, conformUsage, "the credentials would go to mail.example.test: confirm it by --host mail.example.test (see"},
+		"another host":   {elsewhere + "#S-AUT-03", append([]string{"--host", "example.test"}, credentials...), conformUsage, "the credentials would go to mail.example.test"},
 		"no such case":   {file + "#S-AUT-99", nil, conformUsage, "has no case S-AUT-99"},
 		"no id":          {file, nil, conformUsage, "is not REPORT#ID"},
 		"no such file":   {"nowhere#S-AUT-03", nil, conformUsage, "postern: open nowhere: no such file or directory\n"},
