@@ -184,6 +184,11 @@ start_dovecot() {
 		    mode = 0666
 		  }
 		}
+		service anvil { # which makes addresses wait whose logins have failed
+		  unix_listener anvil-auth-penalty {
+		    mode = 0
+		  }
+		}
 	END
 	dovecot -c "$at/dovecot.conf"
 }
@@ -285,6 +290,8 @@ start_exim() {
 			begin acl
 			rcpt:
 			  accept authenticated = *
+			  deny local_parts = ^.*[@%!]
+			       message = relay not permitted
 			  accept domains = $domain
 			  deny message = relay not permitted
 			data:
