@@ -72,7 +72,7 @@ func (e expectations) write(t *testing.T, name, software string, report *conform
 		d := deviation{Outcome: result.Outcome}
 		switch before := e.Others[result.ID]; {
 		case result.Outcome == conformance.Skip:
-			d.Why = fmt.Sprintf("%s: %s", result.Skipped, result.Reason)
+			d.Why = result.Reason
 		case before.Outcome == result.Outcome:
 			d.Why = before.Why
 		}
