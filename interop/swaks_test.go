@@ -2,6 +2,7 @@ package interop
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 	"testing"
 
@@ -27,7 +28,7 @@ func swaksCommand(t *testing.T, j job) ([]string, []byte) {
 	}
 	options := []string{
 		"server 127.0.0.1", "port " + j.port(), "helo client.test", tls, "tls-verify", "tls-ca-path " + j.ca,
-		"auth " + j.mechanism, "auth-user " + j.user, "auth-password " + j.secret,
+		"auth " + cmp.Or(j.mechanism, "PLAIN,LOGIN"), "auth-user " + j.user, "auth-password " + j.secret,
 		"from " + j.from, "to " + strings.Join(j.to, ","),
 		"data @" + secretFile(t, "data", bytes.TrimSuffix(j.message, []byte("\r\n"))), // it adds an end of line
 	}
