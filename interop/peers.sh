@@ -36,6 +36,17 @@ need_root() {
 	[[ -e /etc/debian_version ]] || skip "packages and paths are Debian's"
 }
 
+# own_dir makes dir, which has to be root's: others may write to where it lies.
+own_dir() {
+	umask 022
+	mkdir -p "$dir"
+	if [[ -L $dir || ! -O $dir ]]; then
+		echo "$dir is not yours: name another directory by PEERS_DIR" >&2
+		exit 1
+	fi
+	chmod 755 "$dir"
+}
+
 # Where it is installed.
 readonly packages=(postfix dovecot-core chasquid python3-aiosmtpd swaks libnet-ssleay-perl msmtp curl openssl)
 
@@ -391,8 +402,6 @@ start_node() {
 
 start_all() {
 	[[ ! -e $dir/peers.json ]] || stop_all
-	mkdir -p "$dir"
-	chmod 755 "$dir"
 	cp "$here"/testdata/peers/* "$dir"
 	command -v openssl >/dev/null || skip "there is no openssl to make certificates"
 	certificates
@@ -420,14 +429,15 @@ start_all() {
 }
 
 stop_all() {
-	local pid
+	local file pid
 	if [[ -e $dir/postfix/etc/main.cf ]]; then postfix -c "$dir/postfix/etc" stop >/dev/null 2>&1 || true; fi
 	if [[ -e $dir/dovecot/run/master.pid ]]; then doveadm -c "$dir/dovecot/dovecot.conf" stop || true; fi
-	for pid in "$dir"/{exim,chasquid,aiosmtpd,node}/pid; do
-		if [[ -s $pid ]]; then
-			kill "$(<"$pid")" 2>/dev/null || true
-			rm -f "$pid"
-		fi
+	for file in "$dir"/{exim,chasquid,aiosmtpd,node}/pid; do
+		[[ -s $file ]] || continue
+		pid=$(<"$file")
+		# The process may be gone, and its number another's.
+		if grep -qF "$dir" "/proc/$pid/cmdline" 2>/dev/null; then kill "$pid"; fi
+		rm -f "$file"
 	done
 	rm -f "$dir/peers.json"
 }
@@ -452,6 +462,7 @@ main() {
 	esac
 	local what=$1
 	shift
+	own_dir
 	"${what}_all" "$@"
 }
 
