@@ -1,6 +1,7 @@
 """aiosmtpd on two ports of 127.0.0.1, for one user. See ../../peers.sh."""
 
 import os
+import re
 import ssl
 import sys
 import tempfile
@@ -20,7 +21,7 @@ def authenticate(server, session, envelope, mechanism, data):
 
 class Store:
     async def handle_RCPT(self, server, session, envelope, address, options):
-        if not session.authenticated and not address.endswith("@example.test"):
+        if not session.authenticated and not re.fullmatch("[^@%!]+@example[.]test", address):
             return "550 5.7.1 No relay"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"

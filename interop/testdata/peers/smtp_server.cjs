@@ -24,11 +24,12 @@ function options(secure) {
         if (auth.username === USER_NAME && auth.accessToken === USER_TOKEN) return done(null, { user: auth.username });
         return done(null, { data: { status: "401", schemes: "bearer", scope: "https://mail.example.test/" } });
       }
+      if (auth.authzid && auth.authzid !== auth.username) return done(refused(535, "5.7.8 Not for others"));
       if (auth.username === USER_NAME && auth.password === USER_PASSWORD) return done(null, { user: auth.username });
       return done(refused(535, "5.7.8 Credentials refused"));
     },
     onRcptTo(address, session, done) {
-      if (!session.user && !address.address.endsWith("@example.test")) return done(refused(550, "5.7.1 No relay"));
+      if (!session.user && !/^[^@%!]+@example[.]test$/.test(address.address)) return done(refused(550, "5.7.1 No relay"));
       return done();
     },
     onData(stream, session, done) {
