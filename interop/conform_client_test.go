@@ -53,6 +53,7 @@ func TestConformancePrograms(t *testing.T) {
 	}
 	for _, p := range []program{curl(), swaks(), msmtp()} {
 		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
 			path, err := exec.LookPath(p.name)
 			if err != nil {
 				t.Skipf("%s is not installed", p.name)
@@ -64,6 +65,20 @@ func TestConformancePrograms(t *testing.T) {
 			wantOutcomes(t, p.name, p.name+" "+number, report)
 		})
 	}
+}
+
+// complaint returns what a program says of a failure, without what it says of
+// everything else.
+func (p program) complaint(stderr string) string {
+	var lines []string
+	for line := range strings.Lines(stderr) {
+		if text, ok := strings.CutPrefix(line, p.name+": "); ok {
+			lines = append(lines, strings.TrimSpace(text))
+		} else if text, ok := strings.CutPrefix(line, "*** "); ok {
+			lines = append(lines, strings.TrimSpace(text))
+		}
+	}
+	return strings.Join(lines, "; ")
 }
 
 // driver drives a program, which signs in with a password as it likes, and with a
@@ -95,7 +110,6 @@ func (p program) driver(t *testing.T, path, ca string) conformance.DriverFunc {
 		if err == nil {
 			return conformance.AnswerOf(nil)
 		}
-		lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
-		return conformance.AnswerOf(fmt.Errorf("%w: %s", err, lines[len(lines)-1]))
+		return conformance.AnswerOf(fmt.Errorf("%w: %s", err, p.complaint(stderr.String())))
 	}
 }

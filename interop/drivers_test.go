@@ -22,8 +22,19 @@ import (
 	"github.com/seed-55a66e92/postern/conformance"
 )
 
-// errNoToken says that a client cannot sign in by a token, as it is used here.
-var errNoToken = fmt.Errorf("%w: it has no mechanism that takes a token", errors.ErrUnsupported)
+// errNoToken says that a client cannot sign in by a token, as it is used here, and
+// errNoMechanism that it can by none of the mechanisms that are offered.
+var (
+	errNoToken     = fmt.Errorf("%w: it has no mechanism that takes a token", errors.ErrUnsupported)
+	errNoMechanism = fmt.Errorf("%w: it has none of the mechanisms that are offered", errors.ErrUnsupported)
+)
+
+// offers reports whether a server offers a mechanism, or none at all, which a
+// client has to find out by itself.
+func offers(extension func(string) (bool, string), mechanism string) bool {
+	listed, mechanisms := extension("AUTH")
+	return !listed || slices.Contains(strings.Fields(mechanisms), mechanism)
+}
 
 // dialDriven connects a client under test. The connection ends with the context,
 // since two of the clients know of none.
@@ -67,6 +78,9 @@ func sendNetSMTP(ctx context.Context, cfg conformance.ClientConfig, msg conforma
 			return err
 		}
 	}
+	if !offers(c.Extension, "PLAIN") {
+		return errNoMechanism
+	}
 	if err := c.Auth(netsmtp.PlainAuth("", cfg.Username, cfg.Password, config.ServerName)); err != nil {
 		return err
 	}
@@ -76,7 +90,7 @@ func sendNetSMTP(ctx context.Context, cfg conformance.ClientConfig, msg conforma
 	return c.Quit()
 }
 
-// driveGoSMTP drives go-smtp's client, by PLAIN and by OAUTHBEARER of go-sasl.
+// driveGoSMTP drives go-smtp's client, by PLAIN, LOGIN and OAUTHBEARER of go-sasl.
 func driveGoSMTP(ctx context.Context, cfg conformance.ClientConfig, msg conformance.Message) conformance.Answer {
 	return conformance.AnswerOf(sendGoSMTP(ctx, cfg, msg))
 }
@@ -94,11 +108,9 @@ func sendGoSMTP(ctx context.Context, cfg conformance.ClientConfig, msg conforman
 		return err
 	}
 	c.DebugWriter = cfg.Log
-	mechanism := gosasl.NewPlainClient("", cfg.Username, cfg.Password)
-	if cfg.Token != nil {
-		if mechanism, err = bearerClient(ctx, cfg, c); err != nil {
-			return err
-		}
+	mechanism, err := goSASLClient(ctx, cfg, c)
+	if err != nil {
+		return err
 	}
 	if err := c.Auth(mechanism); err != nil {
 		return err
@@ -109,10 +121,15 @@ func sendGoSMTP(ctx context.Context, cfg conformance.ClientConfig, msg conforman
 	return c.Quit()
 }
 
-// bearerClient returns go-sasl's OAUTHBEARER, if the server offers it.
-func bearerClient(ctx context.Context, cfg conformance.ClientConfig, c *gosmtp.Client) (gosasl.Client, error) {
-	if offered, params := c.Extension("AUTH"); offered && !slices.Contains(strings.Fields(params), gosasl.OAuthBearer) {
-		return nil, fmt.Errorf("%w: of the mechanisms that take a token, it has OAUTHBEARER alone", errors.ErrUnsupported)
+// goSASLClient returns a mechanism of go-sasl that the server offers.
+func goSASLClient(ctx context.Context, cfg conformance.ClientConfig, c *gosmtp.Client) (gosasl.Client, error) {
+	switch {
+	case cfg.Token == nil && offers(c.Extension, gosasl.Plain):
+		return gosasl.NewPlainClient("", cfg.Username, cfg.Password), nil
+	case cfg.Token == nil && offers(c.Extension, gosasl.Login):
+		return gosasl.NewLoginClient(cfg.Username, cfg.Password), nil
+	case cfg.Token == nil || !offers(c.Extension, gosasl.OAuthBearer):
+		return nil, errNoMechanism
 	}
 	token, err := cfg.Token(ctx)
 	return gosasl.NewOAuthBearerClient(&gosasl.OAuthBearerOptions{Username: cfg.Username, Token: token}), err
@@ -163,7 +180,11 @@ func sendGoMail(ctx context.Context, cfg conformance.ClientConfig, msg conforman
 	if err != nil {
 		return err
 	}
-	return client.DialAndSendWithContext(ctx, message)
+	err = client.DialAndSendWithContext(ctx, message)
+	if errors.Is(err, gomail.ErrXOauth2AuthNotSupported) {
+		return errNoMechanism // of those for tokens
+	}
+	return err
 }
 
 // goMailMessage composes a message anew: go-mail writes its own.
