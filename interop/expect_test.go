@@ -33,7 +33,7 @@ type deviation struct {
 	Outcome conformance.Outcome `json:"outcome"`
 
 	// Why is the argument: what the peer does, and which clause that is about. For a
-	// case that is skipped, it is the reason.
+	// case that is skipped, or informs, it is the reason.
 	Why string `json:"why"`
 }
 
@@ -71,7 +71,7 @@ func (e expectations) write(t *testing.T, name, software string, report *conform
 		}
 		d := deviation{Outcome: result.Outcome}
 		switch before := e.Others[result.ID]; {
-		case result.Outcome == conformance.Skip:
+		case result.Outcome == conformance.Skip || result.Outcome == conformance.Info:
 			d.Why = result.Reason
 		case before.Outcome == result.Outcome:
 			d.Why = before.Why
