@@ -29,11 +29,14 @@ var (
 	errNoMechanism = fmt.Errorf("%w: it has none of the mechanisms that are offered", errors.ErrUnsupported)
 )
 
-// offers reports whether a server offers a mechanism, or none at all, which a
-// client has to find out by itself.
+// errNoAuth is what SendMail of net/smtp and of go-smtp says to a server without
+// AUTH.
+var errNoAuth = errors.New("the server does not offer AUTH")
+
+// offers reports whether a server offers a mechanism.
 func offers(extension func(string) (bool, string), mechanism string) bool {
-	listed, mechanisms := extension("AUTH")
-	return !listed || slices.Contains(strings.Fields(mechanisms), mechanism)
+	_, mechanisms := extension("AUTH")
+	return slices.Contains(strings.Fields(mechanisms), mechanism)
 }
 
 // dialDriven connects a client under test. The connection ends with the context,
@@ -78,6 +81,9 @@ func sendNetSMTP(ctx context.Context, cfg conformance.ClientConfig, msg conforma
 			return err
 		}
 	}
+	if ok, _ := c.Extension("AUTH"); !ok {
+		return errNoAuth
+	}
 	if !offers(c.Extension, "PLAIN") {
 		return errNoMechanism
 	}
@@ -108,6 +114,9 @@ func sendGoSMTP(ctx context.Context, cfg conformance.ClientConfig, msg conforman
 		return err
 	}
 	c.DebugWriter = cfg.Log
+	if ok, _ := c.Extension("AUTH"); !ok {
+		return errNoAuth
+	}
 	mechanism, err := goSASLClient(ctx, cfg, c)
 	if err != nil {
 		return err
@@ -197,7 +206,7 @@ func goMailMessage(msg conformance.Message) (*gomail.Msg, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := gomail.NewMsg(gomail.WithEncoding(gomail.NoEncoding))
+	m := gomail.NewMsg(gomail.WithEncoding(gomail.EncodingUSASCII))
 	for key, values := range parsed.Header {
 		if strings.HasPrefix(key, "X-") {
 			m.SetGenHeader(gomail.Header(key), values...)
