@@ -206,7 +206,7 @@ func goMailMessage(msg conformance.Message) (*gomail.Msg, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := gomail.NewMsg(gomail.WithEncoding(gomail.EncodingUSASCII))
+	m := gomail.NewMsg(gomail.WithEncoding(gomail.NoEncoding))
 	for key, values := range parsed.Header {
 		if strings.HasPrefix(key, "X-") {
 			m.SetGenHeader(gomail.Header(key), values...)
