@@ -196,8 +196,14 @@ func sendGoMail(ctx context.Context, cfg conformance.ClientConfig, msg conforman
 	return err
 }
 
+// errNoSender says that a client has no null sender (RFC 5321, Section 4.5.5).
+var errNoSender = fmt.Errorf("%w: a message without a sender", errors.ErrUnsupported)
+
 // goMailMessage composes a message anew: go-mail writes its own.
 func goMailMessage(msg conformance.Message) (*gomail.Msg, error) {
+	if msg.From == "" {
+		return nil, errNoSender
+	}
 	parsed, err := mail.ReadMessage(bytes.NewReader(msg.Data))
 	if err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ func swaksCommand(t *testing.T, j job) ([]string, []byte) {
 	options := []string{
 		"server 127.0.0.1", "port " + j.port(), "helo client.test", tls, "tls-verify", "tls-ca-path " + j.ca,
 		"auth " + cmp.Or(j.mechanism, "PLAIN,LOGIN"), "auth-user " + j.user, "auth-password " + j.secret,
-		"from " + j.from, "to " + strings.Join(j.to, ","),
+		"from " + cmp.Or(j.from, "<>"), "to " + strings.Join(j.to, ","),
 		"data @" + secretFile(t, "data", bytes.TrimSuffix(j.message, []byte("\r\n"))), // it adds an end of line
 	}
 	if !j.verbose {
