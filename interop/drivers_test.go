@@ -212,7 +212,11 @@ func goMailMessage(msg conformance.Message) (*gomail.Msg, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := gomail.NewMsg(gomail.WithEncoding(gomail.NoEncoding))
+	encoding := gomail.EncodingUSASCII // 7bit
+	if has8bit(body) {
+		encoding = gomail.NoEncoding
+	}
+	m := gomail.NewMsg(gomail.WithEncoding(encoding))
 	for key, values := range parsed.Header {
 		if strings.HasPrefix(key, "X-") {
 			m.SetGenHeader(gomail.Header(key), values...)
