@@ -16,12 +16,13 @@ type ClientBench struct {
 	target  ClientTarget
 	of      Case
 	timeout time.Duration
+	tell    func(Event)
 	secrets leakScanner
 	broken  error // the suite could not do its part
 }
 
 func newClientBench(t ClientTarget, c Case, timeout time.Duration) *ClientBench {
-	return &ClientBench{target: t, of: c, timeout: timeout}
+	return &ClientBench{target: t, of: c, timeout: timeout, tell: func(Event) {}}
 }
 
 // judge runs the case of the bench.

@@ -137,6 +137,18 @@
 // All of it may run inside a testing/synctest bubble if the target's network is
 // in memory; then time that it waits takes no time.
 //
+// # Reports
+//
+// [WriteJSON] writes a report as [ReportSchema] describes it, [ReadReports] reads it
+// back, and [Report.Again] is the suite that runs one of its cases as it was run.
+// [WriteJUnit] is for CI systems. [WriteHTML] writes one page that loads nothing, on
+// which several targets stand side by side, and [WriteBadge] what a picture is made
+// of. Equal reports give equal octets; give Suite.Clock to have times in them. A
+// [SecretScan] looks for the secrets of the run in what is to be written, as a last
+// line of defense: they were taken out of what the target said before.
+//
+// All of this is on the command line, too: see postern conform.
+//
 // # What an outcome means
 //
 //	pass          the rule was put to the test, and kept

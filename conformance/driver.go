@@ -47,6 +47,9 @@ type ClientConfig struct {
 	// RootCAs are the authorities to trust, and no others.
 	RootCAs *x509.CertPool
 
+	// CAPEM is RootCAs in PEM, for clients that take a file.
+	CAPEM []byte
+
 	// Username is who signs in: with Password, or with a token if Token is not
 	// nil. The client may choose among the mechanisms that take it.
 	Username string

@@ -16,6 +16,10 @@ type Event struct {
 
 	// Result is what came of the case, or of the attempt that is to be repeated.
 	Result Result
+
+	// Lines are what was said on a connection, without secrets, in events of the
+	// kind [Dialogue].
+	Lines []string
 }
 
 // EventKind says what has happened.
@@ -23,8 +27,9 @@ type EventKind string
 
 // The kinds, in the order in which they come.
 const (
-	TargetKnown EventKind = "target"  // the target was looked at, before the first case
-	CaseBegins  EventKind = "case"    // each attempt
-	CaseRetried EventKind = "retried" // an attempt was inconclusive, and there is another one
-	CaseEnded   EventKind = "ended"   // with its result
+	TargetKnown EventKind = "target"   // the target was looked at, before the first case
+	CaseBegins  EventKind = "case"     // each attempt
+	Dialogue    EventKind = "dialogue" // a connection of the case is over, to a server or of a client
+	CaseRetried EventKind = "retried"  // an attempt was inconclusive, and there is another one
+	CaseEnded   EventKind = "ended"    // with its result
 )

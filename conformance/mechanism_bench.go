@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -245,7 +246,10 @@ func (b *MechanismBench) server() serverMaker {
 	return nil
 }
 
-func skipped(reason string) Verdict { return Verdict{Outcome: Skip, Reason: reason} }
+// skipped is the verdict on a case that asks for more than the mechanism has.
+func skipped(reason string) Verdict {
+	return skip(NoCapability, strings.TrimPrefix(reason, string(NoCapability)+": "))
+}
 
 // failed is the verdict that something was broken, and where.
 func failed(x *meeting, want, got string) Verdict {

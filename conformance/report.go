@@ -29,10 +29,11 @@ type Report struct {
 	Profile    Profile      `json:"profile,omitempty"`
 	Strict     bool         `json:"strict,omitempty"`  // see Suite.Strict
 	Started    string       `json:"started,omitempty"` // by Suite.Clock, in UTC, as time.RFC3339 has it
-	Server     *ServerFacts `json:"server,omitempty"`  // what was found out about a server
-	Core       Tally        `json:"core"`              // of the cases that every target of the profile has to stand
-	Extended   Tally        `json:"extended"`          // of those about what a target may leave out
-	Results    []Result     `json:"results"`           // in the order of ids
+	Settings   *Settings    `json:"settings,omitempty"`
+	Server     *ServerFacts `json:"server,omitempty"` // what was found out about a server
+	Core       Tally        `json:"core"`             // of the cases that every target of the profile has to stand
+	Extended   Tally        `json:"extended"`         // of those about what a target may leave out
+	Results    []Result     `json:"results"`          // in the order of ids
 }
 
 // A Result is what came of one case.
@@ -83,7 +84,8 @@ const (
 func (s Suite) newReport(target Target) *Report {
 	r := &Report{
 		APIVersion: APIVersion, Version: Version, Catalogue: fingerprint(s.cases()),
-		Target: target.name(), Kind: target.kind(), Profile: profileOf(target), Strict: s.Strict, Results: []Result{},
+		Target: target.name(), Kind: target.kind(), Profile: profileOf(target), Strict: s.Strict,
+		Settings: s.settings(target), Results: []Result{},
 	}
 	if s.Clock != nil {
 		r.Started = s.Clock().UTC().Format(time.RFC3339)

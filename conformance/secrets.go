@@ -18,6 +18,7 @@ const (
 
 // A leakScanner knows secrets in all the forms in which they get into logs.
 type leakScanner struct {
+	whole  []string // forms of whole secrets
 	pieces []piece
 }
 
@@ -58,6 +59,7 @@ func (s *leakScanner) cut(form, text string) {
 	if n < minPiece {
 		return
 	}
+	s.whole = append(s.whole, text)
 	for i := 0; i+n <= len(text); i += n {
 		s.pieces = append(s.pieces, piece{form, text[i : i+n]})
 	}
@@ -76,6 +78,9 @@ func (s *leakScanner) find(text string) (form string) {
 
 // redact returns text without secrets.
 func (s *leakScanner) redact(text string) string {
+	for _, w := range s.whole { // the pieces alone would leave an end
+		text = strings.ReplaceAll(text, w, "[redacted]")
+	}
 	for _, p := range s.pieces {
 		text = strings.ReplaceAll(text, p.text, "[redacted]")
 	}

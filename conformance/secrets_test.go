@@ -51,6 +51,20 @@ func TestLeakScanner(t *testing.T) {
 	}
 }
 
+// TestRedactWhole shows that no end of a secret is left over, whatever its length.
+func TestRedactWhole(t *testing.T) {
+	const octets = "Q7ZLHX2VNB4KDWTA6MRYEJ3PGSUFC5OI9w8x7y6z5q4"
+	for n := pieceLen; n <= len(octets); n++ {
+		var s leakScanner
+		s.add(octets[:n])
+		for form, text := range map[string]string{"plain": octets[:n], "hexadecimal": fmt.Sprintf("%x", octets[:n])} {
+			if got := s.redact("for " + text + "."); got != "for [redacted]." {
+				t.Errorf("%d octets, %s: %q", n, form, got)
+			}
+		}
+	}
+}
+
 func TestErrorForms(t *testing.T) {
 	const secret = "Q7ZLHX2VNB4KDWTA6MRYEJ3PGSUFC5OI"
 	var s leakScanner

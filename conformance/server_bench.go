@@ -28,6 +28,7 @@ func (b *ServerBench) judge(ctx context.Context) (v Verdict) {
 		}
 		for _, w := range b.wires {
 			w.Close()
+			b.run.suite.tell(Event{Kind: Dialogue, Case: b.of, Lines: w.transcript})
 		}
 		v = b.redact(v)
 	}()

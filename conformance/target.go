@@ -62,7 +62,9 @@ func (t ClientTarget) runner(c Case) func(context.Context, Suite) Verdict {
 		return nil
 	}
 	return func(ctx context.Context, s Suite) Verdict {
-		return newClientBench(t, c, s.timeout()).judge(ctx)
+		b := newClientBench(t, c, s.timeout())
+		b.tell = s.tell
+		return b.judge(ctx)
 	}
 }
 

@@ -31,7 +31,19 @@ func (b *ClientBench) Try(ctx context.Context, s Scene) *Trial {
 	t.Sessions, t.Messages = a.server.Sessions(), a.server.Messages()
 	t.octets, t.left = a.tap.octets(), a.left
 	t.taken, t.early, t.stalled = a.tap.taken(), a.tap.early(), a.tap.waits()
+	for _, session := range t.Sessions {
+		b.tell(Event{Kind: Dialogue, Case: b.of, Lines: b.dialogue(session)})
+	}
 	return t
+}
+
+// dialogue returns what was said in a session.
+func (b *ClientBench) dialogue(s mock.Session) []string {
+	var lines []string
+	for _, line := range texts(s.Transcript) {
+		lines = append(lines, b.printable(line))
+	}
+	return lines
 }
 
 // An attempt is what the client meets in one scene.
@@ -174,6 +186,7 @@ func (a *attempt) config(s Scene) ClientConfig {
 		Dial:      a.tap.dial,
 		TLS:       s.TLS,
 		RootCAs:   a.server.RootCAs(),
+		CAPEM:     a.server.CAPEM(),
 		Username:  username,
 		Password:  s.Password,
 		Mechanism: s.Mechanism,

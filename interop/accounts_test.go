@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -29,6 +30,9 @@ type accounts struct {
 	// good is the token that it takes. Zero means token.
 	good string
 
+	// password is the user's. Zero means the constant.
+	password string
+
 	mu     sync.Mutex
 	tokens []string
 }
@@ -39,8 +43,11 @@ func (a *accounts) Account(_ context.Context, name string) (sasl.Account, error)
 	if name != user {
 		return sasl.Account{}, fmt.Errorf("%w: %q", sasl.ErrNoAccount, name)
 	}
-	return sasl.Account{Password: sasl.NewSecret(password), Token: a.check}, nil
+	return sasl.Account{Password: sasl.NewSecret(a.secret()), Token: a.check}, nil
 }
+
+// secret is the user's password.
+func (a *accounts) secret() string { return cmp.Or(a.password, password) }
 
 // challenge is the error challenge of the servers that make their own.
 var challenge = sasl.OAuthError{Status: "401", Schemes: "bearer", Scope: "https://mail.example.test/"}
@@ -61,11 +68,7 @@ func (a *accounts) takes(presented string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.tokens = append(a.tokens, presented)
-	good := a.good
-	if good == "" {
-		good = token
-	}
-	return presented == good
+	return presented == cmp.Or(a.good, token)
 }
 
 // presented returns the tokens that clients have come with, in order.

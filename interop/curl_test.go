@@ -8,18 +8,22 @@ import (
 	"github.com/seed-55a66e92/postern/mock"
 )
 
-func TestCurl(t *testing.T) {
-	curl := program{
+func curl() program {
+	return program{
 		name: "curl", version: []string{"--version"},
 		mechanisms: []string{"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"},
 		command:    curlCommand,
 	}
-	overProgram(t, curl)
-	curl.command = func(t *testing.T, j job) ([]string, []byte) {
+}
+
+func TestCurl(t *testing.T) {
+	p := curl()
+	overProgram(t, p)
+	p.command = func(t *testing.T, j job) ([]string, []byte) {
 		args, stdin := curlCommand(t, j)
 		return append(args, "--sasl-ir"), stdin
 	}
-	t.Run("initial response", func(t *testing.T) { overProgram(t, curl) })
+	t.Run("initial response", func(t *testing.T) { overProgram(t, p) })
 }
 
 // curlCommand hands the secret over in a configuration file on the standard
@@ -31,15 +35,21 @@ func curlCommand(_ *testing.T, j job) ([]string, []byte) {
 	}
 	args := []string{
 		"--disable", "--silent", "--show-error", "--config", "-", "--ssl-reqd", "--cacert", j.ca,
-		"--url", scheme + "://" + j.server.Addr() + "/client.test",
-		"--login-options", "AUTH=" + j.mechanism, "--mail-from", programEnvelope.From, "--upload-file", j.file,
+		"--url", scheme + "://" + j.addr + "/client.test",
+		"--mail-from", j.from, "--upload-file", j.file,
 	}
-	for _, to := range programEnvelope.To {
+	if j.mechanism != "" {
+		args = append(args, "--login-options", "AUTH="+j.mechanism)
+	}
+	if j.verbose {
+		args = append(args, "--verbose")
+	}
+	for _, to := range j.to {
 		args = append(args, "--mail-rcpt", to)
 	}
 	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace
-	if j.secret() == token {
-		return args, fmt.Appendf(nil, "user = \"%s\"\noauth2-bearer = \"%s\"\n", user, quoted(token))
+	if j.bearer() {
+		return args, fmt.Appendf(nil, "user = \"%s\"\noauth2-bearer = \"%s\"\n", j.user, quoted(j.secret))
 	}
-	return args, fmt.Appendf(nil, "user = \"%s:%s\"\n", user, quoted(password))
+	return args, fmt.Appendf(nil, "user = \"%s:%s\"\n", j.user, quoted(j.secret))
 }

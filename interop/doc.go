@@ -1,6 +1,6 @@
 // Package interop holds tests only: postern against parts that nobody here
-// wrote. Everything runs within the test process, on loopback and under TLS with
-// certificates made on the spot.
+// wrote. Everything is on loopback and under TLS with certificates made on the
+// spot, and nearly everything within the test process.
 //
 // What is proven:
 //
@@ -23,6 +23,14 @@
 //     each, and a token that one of them has seen refused is replaced.
 //   - Our server sides in another server: go-imap's server signs its users in by
 //     those of package sasl.
+//   - The cases of package conformance with other servers and clients: go-smtp's
+//     server, the clients net/smtp, go-smtp and go-mail, and, where they are
+//     installed, curl, swaks and msmtp. The files testdata/expect-*.json name each
+//     outcome other than pass, with the clause that it is about; no other outcome
+//     is let through. "go test -update" writes them anew, but for the arguments.
+//   - The same cases, and mail of package smtp by each mechanism that there is, with
+//     Postfix, Exim, chasquid, aiosmtpd and smtp-server, which peers.sh installs
+//     and starts. PEERS.md has the outcome.
 //   - The gsasl command, where it is installed, at the other end of our client and
 //     server sides.
 //

@@ -7,13 +7,15 @@ import (
 	"github.com/seed-55a66e92/postern/mock"
 )
 
-func TestMsmtp(t *testing.T) {
-	overProgram(t, program{
+func msmtp() program {
+	return program{
 		name: "msmtp", version: []string{"--version"},
 		mechanisms: []string{"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"},
 		command:    msmtpCommand,
-	})
+	}
 }
+
+func TestMsmtp(t *testing.T) { overProgram(t, msmtp()) }
 
 // msmtpCommand writes a configuration in which the secret is in a file of its
 // own, and everything that would change the message is off.
@@ -22,7 +24,7 @@ func msmtpCommand(t *testing.T, j job) ([]string, []byte) {
 	if j.mode == mock.ImplicitTLS {
 		starttls = "off"
 	}
-	method := map[string]string{"PLAIN": "plain", "LOGIN": "login", "XOAUTH2": "xoauth2", "OAUTHBEARER": "oauthbearer"}[j.mechanism]
+	method := map[string]string{"": "on", "PLAIN": "plain", "LOGIN": "login", "XOAUTH2": "xoauth2", "OAUTHBEARER": "oauthbearer"}[j.mechanism]
 	config := fmt.Sprintf(`account default
 host 127.0.0.1
 port %s
@@ -37,7 +39,11 @@ set_from_header off
 set_date_header off
 remove_bcc_headers off
 undisclosed_recipients off
-`, j.port(), starttls, j.ca, method, user, secretFile(t, "secret", []byte(j.secret()+"\n")))
-	args := append([]string{"--file=" + secretFile(t, "msmtprc", []byte(config)), "--from=" + programEnvelope.From, "--"}, programEnvelope.To...)
+`, j.port(), starttls, j.ca, method, j.user, secretFile(t, "secret", []byte(j.secret+"\n")))
+	args := []string{"--file=" + secretFile(t, "msmtprc", []byte(config)), "--from=" + j.from}
+	if j.verbose {
+		args = append(args, "--debug")
+	}
+	args = append(append(args, "--"), j.to...)
 	return args, j.message
 }

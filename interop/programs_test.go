@@ -29,24 +29,24 @@ type program struct {
 
 // A job is what a program has to do.
 type job struct {
-	server    *mock.Server
+	addr      string // of the server
 	mode      mock.TLSMode
-	mechanism string
+	mechanism string // "" for what the program chooses among those for passwords
+	user      string
+	secret    string // password or token
+	from      string
+	to        []string
 	file      string // with the message
 	message   []byte
 	ca        string // file with the authority to trust
+	verbose   bool   // the program says all that it can
 }
 
-// secret is what the program signs in with.
-func (j job) secret() string {
-	if j.mechanism == "XOAUTH2" || j.mechanism == "OAUTHBEARER" {
-		return token
-	}
-	return password
-}
+// bearer reports whether the secret is a token.
+func (j job) bearer() bool { return j.mechanism == "XOAUTH2" || j.mechanism == "OAUTHBEARER" }
 
 func (j job) port() string {
-	_, port, _ := net.SplitHostPort(j.server.Addr())
+	_, port, _ := net.SplitHostPort(j.addr)
 	return port
 }
 
@@ -75,8 +75,12 @@ func overProgram(t *testing.T, p program) {
 					Mechanisms: []string{mechanism}, // for programs that have a mind of their own
 				})
 				j := job{
-					server: server, mode: transport.mode, mechanism: mechanism, message: programLetter(),
+					addr: server.Addr(), mode: transport.mode, mechanism: mechanism, user: user, secret: password,
+					from: programEnvelope.From, to: programEnvelope.To, message: programLetter(),
 					file: secretFile(t, "message.eml", programLetter()), ca: secretFile(t, "ca.pem", server.CAPEM()),
+				}
+				if j.bearer() {
+					j.secret = token
 				}
 				args, stdin := p.command(t, j)
 				run(t, path, args, stdin)
@@ -87,20 +91,28 @@ func overProgram(t *testing.T, p program) {
 }
 
 // run runs a program and returns its standard output. It has no more than a
-// minute, and an environment without settings of somebody's own.
+// minute.
 func run(t *testing.T, path string, args []string, stdin []byte) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "LC_ALL=C.UTF-8"}
-	cmd.Stdin = bytes.NewReader(stdin)
+	cmd := programCommand(ctx, t, path, args, stdin)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%s: %v\n%s%s", filepath.Base(path), err, stdout.String(), stderr.String())
 	}
 	return stdout.String()
+}
+
+// programCommand returns a command with an environment without settings of
+// somebody's own.
+func programCommand(ctx context.Context, t *testing.T, path string, args []string, stdin []byte) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "LC_ALL=C.UTF-8"}
+	cmd.Stdin = bytes.NewReader(stdin)
+	return cmd
 }
 
 // secretFile writes a file that nobody else can read.

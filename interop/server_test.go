@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,10 +25,10 @@ const maxMessage = 1 << 20
 
 // A server is go-smtp's server on loopback. It stores what it is sent.
 type server struct {
-	accounts *accounts
-	url      string
-	tls      *tls.Config // for its clients
-	wire     buffer      // all that was said, below TLS
+	serverOptions
+	url  string
+	tls  *tls.Config // for its clients
+	wire buffer      // all that was said, below TLS
 
 	mu         sync.Mutex
 	bearers    []gosasl.OAuthBearerOptions // what OAUTHBEARER's server side read
@@ -45,16 +46,37 @@ type delivery struct {
 	Data            []byte
 }
 
+// serverOptions say how a server behaves.
+type serverOptions struct {
+	mode     smtp.TLSMode
+	accounts *accounts
+
+	// mechanisms are those that it offers. Nil means PLAIN, OAUTHBEARER and XOAUTH2.
+	mechanisms []string
+
+	// hearsAll lets anybody begin a transaction, and send mail for example.test.
+	hearsAll bool
+
+	// quiet keeps what the server complains of to itself. Zero means that it fails
+	// the test.
+	quiet bool
+}
+
 // startServer starts a server that ends with the test. Then, every client has to
 // have gone.
 func startServer(t *testing.T, mode smtp.TLSMode, a *accounts) *server {
+	t.Helper()
+	return startServerWith(t, serverOptions{mode: mode, accounts: a})
+}
+
+func startServerWith(t *testing.T, o serverOptions) *server {
 	t.Helper()
 	certificate, roots := newCertificate(t)
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{accounts: a, tls: &tls.Config{RootCAs: roots}, url: "smtp://" + listener.Addr().String()}
+	s := &server{serverOptions: o, tls: &tls.Config{RootCAs: roots}, url: "smtp://" + listener.Addr().String()}
 	config := &tls.Config{Certificates: []tls.Certificate{certificate}}
 
 	theirs := gosmtp.NewServer(gosmtp.BackendFunc(s.newSession))
@@ -63,7 +85,7 @@ func startServer(t *testing.T, mode smtp.TLSMode, a *accounts) *server {
 	theirs.Debug = &s.wire
 	var complaints buffer
 	theirs.ErrorLog = log.New(&complaints, "", 0)
-	if mode == smtp.TLSImplicit {
+	if o.mode == smtp.TLSImplicit {
 		s.url = "smtps://" + listener.Addr().String()
 		listener = tls.NewListener(listener, config)
 	} else {
@@ -81,7 +103,7 @@ func startServer(t *testing.T, mode smtp.TLSMode, a *accounts) *server {
 		if err := <-served; err != nil {
 			t.Errorf("server: %v", err)
 		}
-		if text := complaints.String(); text != "" {
+		if text := complaints.String(); text != "" && !o.quiet {
 			t.Errorf("server: %s", text)
 		}
 	})
@@ -128,10 +150,13 @@ type session struct {
 var _ gosmtp.AuthSession = (*session)(nil)
 
 func (s *session) AuthMechanisms() []string {
+	if s.server.mechanisms != nil {
+		return s.server.mechanisms
+	}
 	return []string{gosasl.Plain, gosasl.OAuthBearer, "XOAUTH2"}
 }
 
-// Auth returns go-sasl's server sides, and for XOAUTH2 ours.
+// Auth returns go-sasl's server sides of what it has, and else ours.
 func (s *session) Auth(mechanism string) (gosasl.Server, error) {
 	s.mechanism = mechanism
 	switch mechanism {
@@ -139,19 +164,17 @@ func (s *session) Auth(mechanism string) (gosasl.Server, error) {
 		return gosasl.NewPlainServer(s.plain), nil
 	case gosasl.OAuthBearer:
 		return gosasl.NewOAuthBearerServer(s.bearer), nil
-	case "XOAUTH2":
-		ours, ok := sasl.Default().Lookup(mechanism)
-		if !ok {
-			return nil, gosmtp.ErrAuthUnknownMechanism
-		}
-		server, err := ours.NewServer(context.Background(), &sasl.Conn{Service: "smtp"}, s.server.accounts)
-		if err != nil {
-			return nil, err
-		}
-		s.identity = server.(sasl.Identifier)
-		return server, nil
 	}
-	return nil, gosmtp.ErrAuthUnknownMechanism
+	ours, ok := sasl.Default().Lookup(mechanism)
+	if !ok || !slices.Contains(s.AuthMechanisms(), mechanism) {
+		return nil, gosmtp.ErrAuthUnknownMechanism
+	}
+	server, err := ours.NewServer(context.Background(), &sasl.Conn{Service: "smtp"}, s.server.accounts)
+	if err != nil {
+		return nil, err
+	}
+	s.identity = server.(sasl.Identifier)
+	return server, nil
 }
 
 // named is an Identifier for the server sides that tell who it is by callback.
@@ -160,7 +183,7 @@ type named string
 func (n named) Identity() (authn, authz string) { return string(n), "" }
 
 func (s *session) plain(authz, name, secret string) error {
-	if authz != "" || name != user || secret != password {
+	if authz != "" || name != user || secret != s.server.accounts.secret() {
 		return gosmtp.ErrAuthFailed
 	}
 	s.identity = named(name)
@@ -178,12 +201,18 @@ func (s *session) bearer(o gosasl.OAuthBearerOptions) *gosasl.OAuthBearerError {
 	return nil
 }
 
-func (s *session) Mail(from string, o *gosmtp.MailOptions) error {
+// signedIn returns who signed in, "" if nobody did.
+func (s *session) signedIn() string {
 	if s.identity == nil {
-		return gosmtp.ErrAuthRequired
+		return ""
 	}
 	name, _ := s.identity.Identity()
-	if name == "" {
+	return name
+}
+
+func (s *session) Mail(from string, o *gosmtp.MailOptions) error {
+	name := s.signedIn()
+	if name == "" && !s.server.hearsAll {
 		return gosmtp.ErrAuthRequired
 	}
 	s.current = delivery{
@@ -193,7 +222,17 @@ func (s *session) Mail(from string, o *gosmtp.MailOptions) error {
 	return nil
 }
 
+// isLocal reports whether an address is of example.test, and of nobody behind it
+// (RFC 5321, Section 3.6.1).
+func isLocal(addr string) bool {
+	name, found := strings.CutSuffix(addr, "@example.test")
+	return found && !strings.ContainsAny(name, "@%!")
+}
+
 func (s *session) Rcpt(to string, _ *gosmtp.RcptOptions) error {
+	if s.signedIn() == "" && !isLocal(to) {
+		return &gosmtp.SMTPError{Code: 550, EnhancedCode: gosmtp.EnhancedCode{5, 7, 1}, Message: "No relay"}
+	}
 	s.current.To = append(s.current.To, to)
 	return nil
 }

@@ -2,19 +2,22 @@ package interop
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 	"testing"
 
 	"github.com/seed-55a66e92/postern/mock"
 )
 
-func TestSwaks(t *testing.T) {
-	overProgram(t, program{
+func swaks() program {
+	return program{
 		name: "swaks", version: []string{"--version"},
 		mechanisms: []string{"PLAIN", "LOGIN"},
 		command:    swaksCommand,
-	})
+	}
 }
+
+func TestSwaks(t *testing.T) { overProgram(t, swaks()) }
 
 // swaksCommand hands the options over in a file, so that the password is not on
 // the command line.
@@ -23,12 +26,15 @@ func swaksCommand(t *testing.T, j job) ([]string, []byte) {
 	if j.mode == mock.ImplicitTLS {
 		tls = "tls-on-connect"
 	}
-	config := strings.Join([]string{
+	options := []string{
 		"server 127.0.0.1", "port " + j.port(), "helo client.test", tls, "tls-verify", "tls-ca-path " + j.ca,
-		"auth " + j.mechanism, "auth-user " + user, "auth-password " + j.secret(),
-		"from " + programEnvelope.From, "to " + strings.Join(programEnvelope.To, ","),
+		"auth " + cmp.Or(j.mechanism, "PLAIN,LOGIN"), "auth-user " + j.user, "auth-password " + j.secret,
+		"from " + cmp.Or(j.from, "<>"), "to " + strings.Join(j.to, ","),
 		"data @" + secretFile(t, "data", bytes.TrimSuffix(j.message, []byte("\r\n"))), // it adds an end of line
-		"suppress-data",
-	}, "\n")
-	return []string{"--config", secretFile(t, "swaksrc", []byte(config+"\n"))}, nil
+	}
+	if !j.verbose {
+		options = append(options, "suppress-data")
+	}
+	config := strings.Join(options, "\n") + "\n"
+	return []string{"--config", secretFile(t, "swaksrc", []byte(config))}, nil
 }

@@ -31,13 +31,14 @@ type authority struct {
 	err      error         // what it answers instead of a token; nil: a token
 	same     bool          // it gives t1 for ever
 	life     time.Duration // of a token; 0: an hour; negative: not stated
+	past     bool          // its tokens have expired when they come
 	stuck    bool          // it answers nothing until the context ends
 }
 
 func (a *authority) Fetch(ctx context.Context, req providers.Request) (providers.Response, error) {
 	a.mu.Lock()
 	a.requests = append(a.requests, req)
-	n, err, same, life, stuck := len(a.requests), a.err, a.same, a.life, a.stuck
+	n, err, same, life, past, stuck := len(a.requests), a.err, a.same, a.life, a.past, a.stuck
 	a.mu.Unlock()
 
 	answer := time.After(time.Second)
@@ -57,6 +58,8 @@ func (a *authority) Fetch(ctx context.Context, req providers.Request) (providers
 	}
 	token := sasl.Token{Value: sasl.NewSecret(fmt.Sprintf("t%d", n)), Subject: req.Username}
 	switch {
+	case past:
+		token.Expiry = time.Now().Add(-time.Hour)
 	case life == 0:
 		token.Expiry = time.Now().Add(time.Hour)
 	case life > 0:

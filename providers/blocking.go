@@ -9,6 +9,10 @@ import (
 // token sources of some libraries do. A call that hangs is waited for no longer
 // than the context says, and the function is not called again until it returns.
 //
+// What comes of a call after everybody has gone is dropped, so the function has to
+// keep its refresh token itself: let Response.Grant be zero. A panic of the
+// function is not caught.
+//
 // Such a function cannot be told that a token was refused. If it returns that very
 // token again, the error matches [sasl.ErrNoOtherToken].
 func Blocking(fetch func() (Response, error)) Fetcher { return &blocking{fetch: fetch} }

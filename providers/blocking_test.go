@@ -30,7 +30,10 @@ func TestBlocking(t *testing.T) {
 					t.Errorf("after %v: %v, want the context's error after 1s", time.Since(began), err)
 				}
 			}
-			close(release)
+			go func() {
+				synctest.Wait() // until somebody waits for the call again
+				close(release)
+			}()
 			response, err := fetcher.Fetch(t.Context(), providers.Request{})
 			if err != nil || response.Token.Value.Reveal() != "token-1" || calls != 1 {
 				t.Errorf("%v, %v after %d calls, want the token of the one call", response, err, calls)

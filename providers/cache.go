@@ -29,6 +29,10 @@ const (
 	// signed in again.
 	peekInterval = time.Second
 
+	// shortLife is how long a token is taken to be good for that came with an expiry
+	// in the past: one of two clocks is wrong.
+	shortLife = time.Minute
+
 	// maxBackoff bounds the pause between two requests to an authority that is
 	// out of order.
 	maxBackoff = time.Minute
@@ -47,8 +51,9 @@ type CacheOptions struct {
 
 	// Early is how long before its expiry a token is renewed, in the background
 	// and give or take a tenth, so that a fleet does not renew as one. It is
-	// also how long the authority may be out of order without anybody noticing.
-	// It is never more than half the token's life. Zero means 5 minutes.
+	// also how long the authority may be out of order without anybody noticing,
+	// whenever that begins: for 20 minutes, set it to 25. It is never more than
+	// half the token's life. Zero means 5 minutes.
 	Early time.Duration
 
 	// MinRemaining is how long a token must still be good for to be handed out
@@ -61,7 +66,8 @@ type CacheOptions struct {
 	FetchTimeout time.Duration
 
 	// AssumeLifetime is how long a token is taken to be good for that has no
-	// expiry. Zero means 30 minutes.
+	// expiry; one that has expired when it arrives, for a clock is wrong, is taken to
+	// be good for a minute at most. Zero means 30 minutes.
 	AssumeLifetime time.Duration
 
 	// Store keeps grants and tokens beyond the life of the Cache, and shares them
@@ -84,8 +90,8 @@ type CacheOptions struct {
 
 	// Events is told what has happened. It is called after the fact, in a
 	// goroutine of the Cache, perhaps by several at once, and should not take
-	// long: Close waits for it, so it must not call Close. Zero means that nobody is
-	// told.
+	// long: Close waits for it, so it must not call Close. If it panics, the program
+	// ends. Zero means that nobody is told.
 	Events func(Event)
 }
 
@@ -105,6 +111,17 @@ func (o CacheOptions) withDefaults() CacheOptions {
 		}
 	}
 	return o
+}
+
+// expiryOf returns when a token that the authority gives now is taken to expire.
+func (o *CacheOptions) expiryOf(t sasl.Token, now time.Time) time.Time {
+	switch {
+	case t.Expiry.IsZero() || t.Expiry.Year() > maxYear:
+		return now.Add(o.AssumeLifetime).Round(0)
+	case !t.Expiry.After(now):
+		return now.Add(min(o.AssumeLifetime, shortLife)).Round(0)
+	}
+	return t.Expiry.Round(0)
 }
 
 // A Cache is a [sasl.TokenGenerator] that keeps the tokens of a [Fetcher] and
@@ -169,6 +186,8 @@ func (c *Cache) decide(ctx context.Context, req sasl.TokenRequest) (sasl.Token, 
 	switch {
 	case c.closed:
 		return sasl.Token{}, nil, ErrClosed
+	case c.fetcher == nil:
+		return sasl.Token{}, nil, &Error{Kind: Misconfigured, Description: "NewCache was given no Fetcher"}
 	case c.options.Store != nil && c.options.Key == "":
 		return sasl.Token{}, nil, &Error{Kind: Misconfigured, Description: "CacheOptions.Store needs a Key"}
 	}

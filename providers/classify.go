@@ -50,10 +50,14 @@ func RetryAfter(value string) time.Duration {
 }
 
 // Unreachable returns the error of an adapter for a request that got no answer.
-// The URL of the request is kept out of it. A certificate that cannot be verified
+// The URL of the request is kept out of it, and the text of the cause is passed
+// through [Scrub]: that of package net/http may quote what a peer sent. A certificate that cannot be verified
 // is nothing that time will mend; all else is transient.
 func Unreachable(provider string, err *url.Error) *Error {
-	e := &Error{Kind: Transient, Provider: provider, Description: "the authority cannot be reached", Err: err.Err}
+	e := &Error{Kind: Transient, Provider: provider, Description: "the authority cannot be reached"}
+	if err.Err != nil {
+		e.Err = &scrubbed{err.Err}
+	}
 	var certificate *tls.CertificateVerificationError
 	if errors.As(err, &certificate) {
 		e.Kind = Misconfigured
@@ -61,3 +65,9 @@ func Unreachable(provider string, err *url.Error) *Error {
 	}
 	return e
 }
+
+// A scrubbed error has a text that is fit to be seen.
+type scrubbed struct{ err error }
+
+func (s *scrubbed) Error() string { return Scrub(s.err.Error()) }
+func (s *scrubbed) Unwrap() error { return s.err }

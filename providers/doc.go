@@ -2,9 +2,9 @@
 // cache that keeps access tokens alive, stores that keep refresh tokens over the
 // end of a program, and errors that say who can mend what.
 //
-// Programs take a ready-made generator from providers/google or
-// providers/microsoft. This package is for those who write one, and for those who
-// want to say where tokens are kept.
+// Programs take a ready-made generator from providers/google, providers/microsoft
+// or providers/generic. This package is for those who write one, and for those
+// who want to say where tokens are kept.
 //
 // # A generator in ten lines
 //
@@ -30,9 +30,9 @@
 //   - One request at a time. Whoever needs a token while a request is under way
 //     waits for it. It does not end when the caller who caused it gives up, but
 //     when [CacheOptions.FetchTimeout] does.
-//   - Renewal before expiry. Some minutes before a token expires, the next caller
-//     gets it at once and sets off a request in the background. A caller waits
-//     only when the token is all but used up.
+//   - Renewal before expiry. Some minutes before a token expires (see
+//     [CacheOptions.Early]), the next caller gets it at once and sets off a request
+//     in the background. A caller waits only when the token is all but used up.
 //   - Refused tokens. A token that [sasl.TokenRequest.Rejected] tells of is dropped,
 //     if it is still the one in the Cache; late news of an old token costs
 //     nothing. It is renewed once, and no two renewals are forced within a minute,

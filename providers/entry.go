@@ -93,13 +93,9 @@ func (e *entry) accept(r Response, told *sasl.Rejection, now time.Time, o *Cache
 
 // hold puts a token in the place of the one before.
 func (e *entry) hold(r Response, now time.Time, o *CacheOptions) {
-	expiry := r.Token.Expiry
-	if expiry.IsZero() {
-		expiry = now.Add(o.AssumeLifetime)
-	}
-	left := max(expiry.Sub(now), 0)
+	e.expiry = o.expiryOf(r.Token, now)
+	left := e.expiry.Sub(now)
 	early := min(jitter(o.Early), left/2)
-	e.expiry = expiry.Round(0)
 	e.refreshAt = e.expiry.Add(-early)
 	if r.RefreshAt.After(now) && r.RefreshAt.Before(e.refreshAt) {
 		e.refreshAt = r.RefreshAt.Round(0)
@@ -114,7 +110,7 @@ func (e *entry) hold(r Response, now time.Time, o *CacheOptions) {
 // adopt takes a token that the Store had, for want of another. What is known of
 // the authority does not change by it.
 func (e *entry) adopt(stored Response, rejected *sasl.Rejection, now time.Time, o *CacheOptions) {
-	if stored.Token.Value.IsZero() || stored.Token.Value.Equal(e.token.Value) {
+	if !stored.Token.Expiry.After(now) || stored.Token.Value.Equal(e.token.Value) {
 		return
 	}
 	e.hold(stored, now, o)
@@ -137,7 +133,7 @@ func (e *entry) saved(err error, now time.Time) {
 // fail takes an error of the Fetcher. dead is the pause after one that no retry
 // mends.
 func (e *entry) fail(err error, now time.Time, dead time.Duration) {
-	if errors.Is(err, sasl.ErrNoOtherToken) {
+	if errors.Is(err, sasl.ErrNoOtherToken) && e.fresh(now) {
 		e.renewed = true
 		return
 	}

@@ -3,6 +3,7 @@ package providers
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,9 +47,9 @@ type Error struct {
 	Kind     Kind
 	Provider string // the adapter's package, which starts the text: "google"
 
-	// Code and Description are the authority's own words: the OAuth 2.0 error
-	// code (RFC 6749, Section 5.2) and the text with it, passed through [Scrub].
-	// Both are empty if the authority gave no such answer.
+	// Code is the authority's OAuth 2.0 error code (RFC 6749, Section 5.2), empty
+	// if it gave none. Description is the authority's text with it, passed through
+	// [Scrub], or without a Code what is wrong in the words of the adapter.
 	Code        string
 	Description string
 
@@ -140,16 +141,19 @@ func withhold(err error, secrets ...sasl.Secret) error {
 	if err == nil {
 		return nil
 	}
-	var found []string
+	var values []string
 	for _, s := range secrets {
-		if value := s.Reveal(); len(value) >= minScrubbed && strings.Contains(err.Error(), value) {
-			found = append(found, value)
-		}
+		values = append(values, s.Reveal())
 	}
-	if found == nil {
+	text := err.Error()
+	if !slices.ContainsFunc(formsOf(values), func(form string) bool { return strings.Contains(text, form) }) {
 		return err
 	}
-	safe := &Error{Kind: KindOf(err), RetryAfter: retryAfter(err), Description: Scrub(err.Error(), found...)}
+	safe := &Error{Kind: KindOf(err), RetryAfter: retryAfter(err)}
+	if e := new(Error); errors.As(err, &e) {
+		safe.Provider = e.Provider
+	}
+	safe.Description = Scrub(strings.TrimPrefix(text, safe.prefix()), values...)
 	if errors.Is(err, sasl.ErrNoOtherToken) {
 		safe.Err = sasl.ErrNoOtherToken
 	}

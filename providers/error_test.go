@@ -107,6 +107,13 @@ func TestUnreachable(t *testing.T) {
 		t.Errorf("error %q, want %q", err, want)
 	}
 	foreign := &tls.CertificateVerificationError{Err: errors.New("unknown authority")}
+	if err := providers.Unreachable("test", new(url.Error)); err.Error() != "test: the authority cannot be reached" {
+		t.Errorf("without a cause: %v", err)
+	}
+	quoting := errors.New("malformed HTTP response \"refresh_token=1//0123456789abcdef\"")
+	if err := providers.Unreachable("test", &url.Error{Err: quoting}); strings.Contains(err.Error(), "0123456789") || !errors.Is(err, quoting) {
+		t.Errorf("%v quotes what was sent, or is not the cause", err)
+	}
 	if err := providers.Unreachable("test", &url.Error{Err: foreign}); err.Kind != providers.Misconfigured {
 		t.Errorf("a certificate that cannot be verified is %v, want misconfigured", err.Kind)
 	}
@@ -139,7 +146,9 @@ func TestScrub(t *testing.T) {
 		{"plain", "Token has been expired or revoked.", nil, "Token has been expired or revoked."},
 		{"a known secret", "secret 'hunter2!' is wrong", []string{"hunter2!"}, "secret '[redacted]' is wrong"},
 		{"a known secret in a form", "secret=hunter2%21&x=1", []string{"hunter2!"}, "secret=[redacted]&x=1"},
-		{"a secret too short to look for", "a cat", []string{"a", ""}, "a cat"},
+		{"a known secret in a path", "GET /token/a%20b+c", []string{"a b+c"}, "GET /token/[redacted]"},
+		{"a known secret in another", "is grant-10 good", []string{"grant-1", "grant-10"}, "is [redacted] good"},
+		{"a secret too short to look for", "a cat.", []string{"a", "", "\xff\xff\xff\xff"}, "a cat."},
 		{"JWT", "bad eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2ln here", nil, "bad [redacted] here"},
 		{"access token", "bad ya29.a0Af_x-Y here", nil, "bad [redacted] here"},
 		{"refresh token", "bad 1//0abc-_d here", nil, "bad [redacted] here"},

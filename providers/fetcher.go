@@ -14,7 +14,8 @@ import (
 // or what failed a moment ago: a Cache calls it once at a time for each user, and
 // no more often than it must. It must return soon after ctx is done, be safe for
 // concurrent use for different users, and return an [*Error] for what the
-// authority refuses, so that the Cache knows whether another try makes sense.
+// authority refuses, so that the Cache knows whether another try makes sense. It
+// runs in a goroutine of the Cache, so a panic of it ends the program.
 type Fetcher interface {
 	Fetch(ctx context.Context, req Request) (Response, error)
 }

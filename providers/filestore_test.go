@@ -67,6 +67,8 @@ func TestFilesRefused(t *testing.T) {
 		{"directory others can read", func(_ *testing.T, dir, _ string) error { return os.Chmod(dir, 0o750) }, "is open to others (mode 0750); chmod 0700 it"},
 		{"file others can read", func(_ *testing.T, _, file string) error { return os.Chmod(file, 0o604) }, "is open to others (mode 0604); chmod 0600 it"},
 		{"file others can write", func(_ *testing.T, _, file string) error { return os.Chmod(file, 0o620) }, "is open to others (mode 0620)"},
+		{"directory of another user", func(t *testing.T, dir, _ string) error { return giveAway(t, dir) }, "belongs to another user"},
+		{"file of another user", func(t *testing.T, _, file string) error { return giveAway(t, file) }, "belongs to another user"},
 		{"directory that is a link", func(_ *testing.T, dir, _ string) error {
 			return errors.Join(os.Rename(dir, dir+"2"), os.Symlink(dir+"2", dir))
 		}, "is a symbolic link"},
@@ -84,6 +86,13 @@ func TestFilesRefused(t *testing.T) {
 			return errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600))
 		}, "is no directory"},
 		{"file that is cut off", func(_ *testing.T, _, file string) error { return os.Truncate(file, 100) }, "is damaged"},
+		{"file that lacks its last octet", func(_ *testing.T, _, file string) error {
+			info, err := os.Stat(file)
+			if err != nil {
+				return err
+			}
+			return os.Truncate(file, info.Size()-1)
+		}, "is damaged"},
 		{"file that is empty", func(_ *testing.T, _, file string) error { return os.Truncate(file, 0) }, "is damaged"},
 		{"file of another record", func(t *testing.T, dir, file string) error {
 			other := filepath.Join(t.TempDir(), "other")
@@ -114,6 +123,14 @@ func TestFilesRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// giveAway makes a file that of another user, which takes the rights of root.
+func giveAway(t *testing.T, path string) error {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	return os.Chown(path, 12345, -1)
 }
 
 // TestLeftovers shows that a save which a crash cut short is in nobody's way.

@@ -35,6 +35,9 @@ func (t boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	// http.Client looks at this before it asks whether to follow, and its error
+	// would quote what it cannot read.
+	answer.Header.Del("Location")
 	answer.Body = boundedBody{io.LimitReader(answer.Body, maxAnswer), answer.Body}
 	return answer, nil
 }

@@ -50,6 +50,25 @@ func TestNoRedirect(t *testing.T) {
 	}
 }
 
+// A redirect that cannot be read is an answer like any other, and not an error that
+// quotes it: an authority may have put what it was sent in there.
+func TestNoRedirectIsQuoted(t *testing.T) {
+	p := &peer{answer: func(r *http.Request) *http.Response {
+		return &http.Response{
+			StatusCode: http.StatusFound, Request: r, Body: http.NoBody,
+			Header: http.Header{"Location": {"http://[?client_secret=hunter2"}},
+		}
+	}}
+	answer, err := providers.HTTPClient(&http.Client{Transport: p}).Get("https://authority.example/token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusFound || len(answer.Header) != 0 {
+		t.Errorf("status %d, header %v, want the redirect without its address", answer.StatusCode, answer.Header)
+	}
+}
+
 func TestAnswerIsBounded(t *testing.T) {
 	p := &peer{answer: func(r *http.Request) *http.Response {
 		return &http.Response{StatusCode: http.StatusOK, Request: r, Body: io.NopCloser(endless{})}

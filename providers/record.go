@@ -49,19 +49,20 @@ const (
 
 	// maxReplaced bounds how many sign-ins a record remembers.
 	maxReplaced = 16
+
+	// maxYear is the last that JSON has a date in.
+	maxYear = 9999
 )
 
-func (r *record) encode() (sasl.Secret, error) {
-	text, err := json.Marshal(jsonRecord{
+// encode cannot fail: takeToken leaves no date that JSON has no form for.
+func (r *record) encode() sasl.Secret {
+	text, _ := json.Marshal(jsonRecord{
 		Format: recordFormat,
 		Grant:  r.Grant.Reveal(), GrantedAt: r.GrantedAt, Previous: r.Previous.Reveal(), Origin: r.Origin, Replaced: r.Replaced,
 		Token: r.Token.Value.Reveal(), Expiry: r.Token.Expiry, Subject: r.Token.Subject, Scopes: r.Token.Scopes,
 		Obtained: r.Obtained, RefreshAt: r.RefreshAt, Forced: r.Forced,
 	})
-	if err != nil { // a year beyond 9999; its text holds no secret
-		return sasl.Secret{}, &Error{Kind: Misconfigured, Description: "the authority's answer holds a date that cannot be", Err: err}
-	}
-	return sasl.NewSecret(string(text)), nil
+	return sasl.NewSecret(string(text))
 }
 
 func decodeRecord(data sasl.Secret) (record, error) {
@@ -123,11 +124,11 @@ func (r record) after(response Response, used sasl.Secret, now time.Time, o *Cac
 }
 
 func (r *record) takeToken(response Response, now time.Time, o *CacheOptions) {
-	r.Token, r.Obtained, r.RefreshAt = response.Token, now, response.RefreshAt.Round(0)
-	if r.Token.Expiry.IsZero() {
-		r.Token.Expiry = now.Add(o.AssumeLifetime)
+	r.Token, r.Obtained, r.RefreshAt = response.Token, now, time.Time{}
+	r.Token.Expiry = o.expiryOf(r.Token, now).UTC()
+	if response.RefreshAt.After(now) && response.RefreshAt.Before(r.Token.Expiry) {
+		r.RefreshAt = response.RefreshAt.Round(0).UTC()
 	}
-	r.Token.Expiry = r.Token.Expiry.Round(0)
 }
 
 // response returns the token of r as if the authority had just given it.
@@ -162,17 +163,7 @@ func SaveGrant(ctx context.Context, s Store, key string, response Response) erro
 			o := CacheOptions{}.withDefaults()
 			r.takeToken(response, r.GrantedAt, &o)
 		}
-		err = save(ctx, s, key, r, version)
+		_, err = s.Save(ctx, key, r.encode(), version)
 	}
 	return errors.Join(err, unlock())
-}
-
-// save encodes and saves a record.
-func save(ctx context.Context, s Store, key string, r record, old Version) error {
-	data, err := r.encode()
-	if err != nil {
-		return err
-	}
-	_, err = s.Save(ctx, key, data, old)
-	return err
 }

@@ -1,6 +1,8 @@
 package providers_test
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -89,6 +91,39 @@ func TestFailedSave(t *testing.T) {
 			a.want(t, providers.Saved, providers.Rotated)
 			if got := cache.Status()[0].Unsaved; got != nil {
 				t.Errorf("Status: still unsaved because of %v", got)
+			}
+			want(t, stored(i, s, a), rejection("t1"), "t2")
+			i.wantUsed(t, "grant-1", "grant-2")
+		})
+	})
+	t.Run("that has happened after all", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			i, a := &issuer{rotate: 1}, new(audience)
+			cache := stored(i, deceptiveStore{new(providers.MemoryStore)}, a)
+			want(t, cache, sasl.TokenRequest{}, "t1")
+			synctest.Wait()
+			a.want(t, providers.Renewed, providers.Rotated)
+		})
+	})
+	t.Run("though the old record is written again", func(t *testing.T) { // as when keys are changed
+		bubble(t, func(t *testing.T) {
+			i, a := &issuer{rotate: 1}, new(audience)
+			s := &brokenStore{Store: new(providers.MemoryStore), save: full}
+			if err := providers.SaveGrant(t.Context(), s.Store, key, providers.Response{Grant: grant(1)}); err != nil {
+				t.Fatal(err)
+			}
+			cache := stored(i, s, a)
+			want(t, cache, sasl.TokenRequest{}, "t1")
+			data, version, err := s.Store.Load(t.Context(), key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Store.Save(t.Context(), key, data, version); err != nil {
+				t.Fatal(err)
+			}
+			s.set(func(s *brokenStore) { s.save = nil })
+			if err := cache.Close(); err != nil {
+				t.Errorf("Close: %v", err)
 			}
 			want(t, stored(i, s, a), rejection("t1"), "t2")
 			i.wantUsed(t, "grant-1", "grant-2")
@@ -184,4 +219,12 @@ func TestPreviousGrant(t *testing.T) {
 			i.wantUsed(t, "grant-1", "grant-2", "grant-2")
 		})
 	})
+}
+
+// A deceptiveStore saves what it says it has not saved.
+type deceptiveStore struct{ providers.Store }
+
+func (s deceptiveStore) Save(ctx context.Context, name string, data sasl.Secret, old providers.Version) (providers.Version, error) {
+	_, err := s.Store.Save(ctx, name, data, old)
+	return "", cmp.Or(err, errors.New("the answer was lost"))
 }

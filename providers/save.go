@@ -83,13 +83,9 @@ func (k *keeper) saveNow(ctx context.Context, c *change) error {
 }
 
 func (k *keeper) put(ctx context.Context, r record, old Version) (Version, error) {
-	data, err := r.encode()
-	if err != nil {
-		return "", err
-	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	return k.store.Save(ctx, k.name, data, old)
+	return k.store.Save(ctx, k.name, r.encode(), old)
 }
 
 // flush saves what could not be saved before.

@@ -1,8 +1,10 @@
 package providers
 
 import (
+	"cmp"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -21,15 +23,23 @@ const redacted = "[redacted]"
 // longer than 400 octets. Secrets of fewer than four octets are ignored.
 func Scrub(text string, secrets ...string) string {
 	text = printable(text)
-	for _, secret := range secrets {
-		for _, form := range []string{secret, printable(secret), url.QueryEscape(secret)} {
-			if len(form) >= minScrubbed {
-				text = strings.ReplaceAll(text, form, redacted)
-			}
-		}
+	for _, form := range formsOf(secrets) {
+		text = strings.ReplaceAll(text, form, redacted)
 	}
 	text = tokenLike.ReplaceAllLiteralString(text, redacted)
 	return strings.TrimSpace(cut(text, maxScrubbed))
+}
+
+// formsOf returns what secrets look like in a text, the longest first: one may be
+// the beginning of another.
+func formsOf(secrets []string) []string {
+	var forms []string
+	for _, s := range secrets {
+		forms = append(forms, s, printable(s), url.QueryEscape(s), url.PathEscape(s))
+	}
+	forms = slices.DeleteFunc(forms, func(form string) bool { return len(form) < minScrubbed })
+	slices.SortFunc(forms, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	return forms
 }
 
 // tokenLike matches a JWT, Google's tokens and client secrets, and any run of

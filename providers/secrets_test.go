@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,7 +24,7 @@ import (
 // TestNoSecrets scans everything that a Cache says, with a Fetcher and a Store
 // that are careless, for the secrets that it holds.
 func TestNoSecrets(t *testing.T) {
-	const refresh, rotated, access = "refresh-aaaa", "refresh-bbbb", "access-cccc"
+	const refresh, rotated, access = "1//refresh-aaaa", "refresh-bbbb", "access-cccc"
 	bubble(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var said bytes.Buffer
@@ -38,6 +39,7 @@ func TestNoSecrets(t *testing.T) {
 			}
 		}
 		careless := errors.New("POST grant=" + refresh + "&rotated=" + rotated + "&token=" + access)
+		encoded := errors.New("POST " + url.Values{"grant": {refresh}}.Encode())
 		var failure error
 		fetch := func(_ context.Context, req providers.Request) (providers.Response, error) {
 			token := sasl.Token{Value: sasl.NewSecret(access), Expiry: time.Now().Add(time.Hour)}
@@ -56,7 +58,7 @@ func TestNoSecrets(t *testing.T) {
 			Store: s, Key: key, Grant: sasl.NewSecret(refresh), Events: func(e providers.Event) { say(e, e.Err) },
 		})
 		want(t, cache, sasl.TokenRequest{}, access)
-		for _, failure = range []error{careless, fmt.Errorf("%w: %w", sasl.ErrNoOtherToken, careless), &providers.Error{Kind: providers.Blocked, Err: careless}} {
+		for _, failure = range []error{careless, encoded, fmt.Errorf("%w: %w", sasl.ErrNoOtherToken, careless), &providers.Error{Kind: providers.Blocked, Err: careless}} {
 			time.Sleep(2 * time.Hour)
 			_, err := cache.Token(t.Context(), rejection(access))
 			say(err)
@@ -64,11 +66,14 @@ func TestNoSecrets(t *testing.T) {
 				t.Errorf("%v: lost what kind of failure %v is", err, failure)
 			}
 		}
+		if strings.Contains(said.String(), "providers: providers:") {
+			t.Errorf("a prefix comes twice:\n%s", said.String())
+		}
 		grant, err := providers.Inspect(t.Context(), s, key)
 		synctest.Wait()
 		say(cache.Status(), grant, err)
 
-		for _, secret := range []string{refresh, rotated, access} {
+		for _, secret := range []string{"refresh-aaaa", rotated, access} {
 			if strings.Contains(said.String(), secret) {
 				t.Errorf("%s was told to somebody:\n%s", secret, said.String())
 			}

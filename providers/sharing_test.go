@@ -60,6 +60,24 @@ func TestProgramsShareTokens(t *testing.T) {
 	})
 }
 
+// TestLateProgram shows that a program which starts when a renewal is near renews
+// the token, for itself and for the others.
+func TestLateProgram(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		i, s, a := new(issuer), new(providers.MemoryStore), new(audience)
+		early := stored(i, s, a)
+		want(t, early, sasl.TokenRequest{}, "t1")
+		time.Sleep(54 * time.Minute)
+		want(t, stored(i, s, a), sasl.TokenRequest{}, "t1")
+		time.Sleep(2 * time.Minute)
+		want(t, stored(i, s, a), sasl.TokenRequest{}, "t2")
+		want(t, early, sasl.TokenRequest{}, "t1") // looks at the record meanwhile
+		synctest.Wait()
+		want(t, early, sasl.TokenRequest{}, "t2")
+		i.wantUsed(t, "grant-1", "grant-1")
+	})
+}
+
 // TestSignInAgain shows that a program whose grant is dead asks nobody until
 // somebody signs in again, and then goes on within a second.
 func TestSignInAgain(t *testing.T) {
@@ -221,6 +239,9 @@ func TestStoreFails(t *testing.T) {
 	t.Run("no key", func(t *testing.T) {
 		s := new(providers.MemoryStore)
 		wantKind(t, providers.NewCache(new(issuer), providers.CacheOptions{Store: s}), providers.Misconfigured)
+	})
+	t.Run("no fetcher", func(t *testing.T) {
+		wantKind(t, providers.NewCache(nil, providers.CacheOptions{}), providers.Misconfigured)
 	})
 }
 

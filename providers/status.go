@@ -48,9 +48,10 @@ func (c *Cache) Status() []Status {
 
 // Close ends the Cache. It waits for what is under way, for a request that is
 // given up may have cost the grant already: no longer than about twice
-// [CacheOptions.FetchTimeout], if Fetcher and Store keep to their contracts. It tries a last time to save what could not be saved, and
-// returns why it could not. Callers who wait get their tokens; after that, Token
-// returns [ErrClosed]. Further calls of Close do nothing.
+// [CacheOptions.FetchTimeout], if Fetcher and Store keep to their contracts. It
+// tries a last time to save what could not be saved, and returns why it could
+// not. Callers who wait get their tokens; after that, Token returns [ErrClosed].
+// Further calls of Close do nothing.
 func (c *Cache) Close() error {
 	c.mu.Lock()
 	done := c.closed

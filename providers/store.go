@@ -34,8 +34,9 @@ type Store interface {
 	// that shares the Store, and takes it. It protects what its holders agree on;
 	// the other methods work with and without it. A process that dies gives up
 	// its locks, at once or after a while. A Cache holds one while it asks an
-	// authority, so a lock that ends by itself must last for a minute. Only the first call of unlock counts;
-	// its error says that the lock may have been lost before.
+	// authority, so a lock that ends by itself must last for a minute. Only the
+	// first call of unlock counts; its error says that the lock may have been lost
+	// before.
 	Lock(ctx context.Context, name string) (unlock func() error, err error)
 }
 

@@ -1,28 +1,33 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os/exec"
 	"time"
 
+	"github.com/seed-55a66e92/postern/providers"
+	"github.com/seed-55a66e92/postern/providers/generic"
 	"github.com/seed-55a66e92/postern/sasl"
 )
 
 // A commandToken runs a program that prints a token.
 type commandToken struct {
-	argv   []string
-	stderr io.Writer // where the program's own messages go
+	program string
+	tokens  *providers.Cache
+	done    <-chan struct{} // closed when nothing is to run any more
 }
 
 var _ sasl.TokenGenerator = (*commandToken)(nil)
 
+// commandPatience is how long the program may take if nothing else ends it: it may
+// have to ask its user for something.
+const commandPatience = time.Hour
+
 // newCommandToken reads a command line and looks for the program, but does not
-// run it yet.
-func newCommandToken(line string, stderr io.Writer) (*commandToken, error) {
+// run it yet. What runs is stopped when ctx ends.
+func newCommandToken(ctx context.Context, line string, stderr io.Writer) (*commandToken, error) {
 	argv, err := splitWords(line)
 	if err != nil {
 		return nil, failf(exitUsage, "--token-command: %w", err)
@@ -30,83 +35,44 @@ func newCommandToken(line string, stderr io.Writer) (*commandToken, error) {
 	if len(argv) == 0 {
 		return nil, failf(exitUsage, "--token-command is empty")
 	}
-	if _, err := exec.LookPath(argv[0]); err != nil {
+	tokens, err := generic.Command(generic.CommandOptions{
+		Stderr: stderr, Done: ctx.Done(), Cache: providers.CacheOptions{FetchTimeout: commandPatience},
+	}, argv[0], argv[1:]...)
+	if err != nil {
 		return nil, failf(exitConfig, "--token-command: the program: %w", nameless(err))
 	}
-	return &commandToken{argv, stderr}, nil
+	return &commandToken{argv[0], tokens, ctx.Done()}, nil
 }
 
-// outputWait is how long a program that was stopped, or a child that it left
-// behind, may hold on to its output.
-const outputWait = time.Second
-
-// Token implements sasl.TokenGenerator. It runs the program each time it is
-// asked: the program knows whether the token it has is still good.
+// Token implements sasl.TokenGenerator.
 func (c *commandToken) Token(ctx context.Context, req sasl.TokenRequest) (sasl.Token, error) {
-	running, stop := context.WithCancel(ctx)
-	defer stop()
-	out := boundedBuffer{limit: maxSecret, full: stop}
-	cmd := exec.CommandContext(running, c.argv[0], c.argv[1:]...)
-	cmd.Stdout = &out
-	cmd.Stderr = c.stderr
-	cmd.WaitDelay = outputWait
-	err := cmd.Run()
+	token, err := c.tokens.Token(ctx, req)
+	select {
+	case <-c.done:
+		_ = c.tokens.Close() // waits for the program, which is being stopped; there is nothing to save
+	default:
+	}
+	var failed *providers.Error
 	switch {
 	case ctx.Err() != nil:
 		return sasl.Token{}, ctx.Err()
-	case out.over:
-		return sasl.Token{}, &commandError{c.argv[0], fmt.Errorf("more than %d octets of output: that is not a token", maxSecret)}
-	case err != nil && !errors.Is(err, exec.ErrWaitDelay): // which says that it went well, but left a child behind
-		return sasl.Token{}, &commandError{c.argv[0], err}
+	case errors.As(err, &failed) && failed.Err != nil:
+		return sasl.Token{}, &commandError{c.program, failed}
 	}
-	line, _, _ := bytes.Cut(out.octets, []byte{'\n'})
-	value := string(bytes.TrimSpace(line))
-	if value == "" {
-		return sasl.Token{}, &commandError{c.argv[0], errors.New("its first line of output is empty")}
-	}
-	if err := checkToken(value); err != nil {
-		return sasl.Token{}, &commandError{c.argv[0], fmt.Errorf("its first line of output %w", err)}
-	}
-	token := sasl.Token{Value: sasl.NewSecret(value)}
-	if req.Rejected.Matches(token) {
-		return sasl.Token{}, sasl.ErrNoOtherToken
-	}
-	return token, nil
+	return token, err
 }
 
 // A commandError says that the program gave no token.
 type commandError struct {
 	program string
-	err     error
+	err     *providers.Error
 }
 
 func (e *commandError) Error() string {
-	return fmt.Sprintf("--token-command %s: %v", e.program, e.err)
+	return fmt.Sprintf("--token-command %s: %v", e.program, e.err.Err)
 }
 func (e *commandError) Unwrap() error { return e.err }
 
 // Temporary reports whether the program said by its exit code that a later try
 // may succeed.
-func (e *commandError) Temporary() bool {
-	var exit *exec.ExitError
-	return errors.As(e.err, &exit) && exit.ExitCode() == exitTemporary
-}
-
-// A boundedBuffer takes limit octets, then calls full and fails, which ends the
-// copying from the program. It has no ReadFrom, which would pass by the limit.
-type boundedBuffer struct {
-	octets []byte
-	limit  int
-	full   func()
-	over   bool // there was more
-}
-
-func (b *boundedBuffer) Write(p []byte) (int, error) {
-	if len(b.octets)+len(p) > b.limit {
-		b.over = true
-		b.full()
-		return 0, io.ErrShortBuffer
-	}
-	b.octets = append(b.octets, p...)
-	return len(p), nil
-}
+func (e *commandError) Temporary() bool { return e.err.Temporary() }

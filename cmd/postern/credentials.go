@@ -33,7 +33,8 @@ type credentialFlags struct {
 func (c *credentialFlags) flags() section {
 	s := newSection("Sign-in (--user, and one of the others)")
 	s.flags.StringVar(&c.user, "user", "", "sign in as `NAME`, mostly an address")
-	s.flags.StringVar(&c.tokenCommand, "token-command", "", "the access token is the first line that `COMMAND` prints;\n"+
+	s.flags.StringVar(&c.tokenCommand, "token-command", "", "the access token is the first line that `COMMAND` prints,\n"+
+		"or access_token in the JSON that it prints;\n"+
 		"no shell runs it: for a pipe write sh -c '...'")
 	s.flags.StringVar(&c.tokenFile, "token-file", "", "the access token is in `FILE`")
 	s.flags.BoolVar(&c.tokenStdin, "token-stdin", false, "the access token comes from the standard input")
@@ -91,7 +92,7 @@ func (c *credentialFlags) check(messageIsStdin bool) string {
 func (a *app) authenticator(ctx context.Context, c *credentialFlags) (*sasl.Authenticator, error) {
 	switch c.source() {
 	case "token-command":
-		generator, err := newCommandToken(c.tokenCommand, a.stderr)
+		generator, err := newCommandToken(ctx, c.tokenCommand, a.stderr)
 		return sasl.OAuth(c.user, generator), err
 	case "token-file":
 		_, err := readToken(ctx, "--token-file", c.tokenFile)

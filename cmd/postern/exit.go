@@ -29,11 +29,14 @@ const (
 	exitTerminated   = 143
 )
 
-// exitCodes explains the codes, for --help.
-var exitCodes = []struct {
+// An exitMeaning says what an exit code means.
+type exitMeaning struct {
 	code    int
 	meaning string
-}{
+}
+
+// exitCodes explains the codes, for --help.
+var exitCodes = []exitMeaning{
 	{exitOK, "sent to every recipient"},
 	{exitUsage, "wrong use of the command line"},
 	{exitData, "the message or an address is unusable, or refused for good"},

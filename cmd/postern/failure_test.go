@@ -276,8 +276,12 @@ func TestTokenCommandFailures(t *testing.T) {
 			outcome{exitNoPermission, "", "postern: no access token: --token-command sh: more than 65536 octets of output: that is not a token\n"},
 		},
 		"says JSON": {
-			`sh -c 'echo "{\"access_token\":\"x\"}"'`,
-			outcome{exitNoPermission, "", "postern: no access token: --token-command sh: its first line of output holds more than a token: write the token alone, without \"Bearer\" or JSON\n"},
+			`sh -c 'echo "{\"token\":\"x\"}"'`,
+			outcome{exitNoPermission, "", "postern: no access token: --token-command sh: its output is JSON without an access_token\n"},
+		},
+		"says Bearer": {
+			"sh -c 'echo Bearer x'",
+			outcome{exitNoPermission, "", "postern: no access token: --token-command sh: its first line of output holds more than a token: print it alone, without \"Bearer\", or as JSON with access_token\n"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -73,8 +73,11 @@ func writeHelp(cmd *cobra.Command) {
 	if cmd.Example != "" {
 		fmt.Fprintf(w, "\nExamples:\n%s\n", strings.Trim(cmd.Example, "\n"))
 	}
-	if !cmd.HasParent() || cmd.Name() == "send" {
-		writeExitCodes(w)
+	switch {
+	case !cmd.HasParent() || cmd.Name() == "send":
+		writeExitCodes(w, "Exit codes, as in sysexits(3)", exitCodes)
+	case strings.Contains(cmd.CommandPath()+" ", " conform "):
+		writeExitCodes(w, "Exit codes", conformCodes)
 	}
 }
 
@@ -89,9 +92,9 @@ func writeCommands(w io.Writer, cmd *cobra.Command) {
 	table.Flush()
 }
 
-func writeExitCodes(w io.Writer) {
-	fmt.Fprintf(w, "\nExit codes, as in sysexits(3):\n")
-	for _, e := range exitCodes {
+func writeExitCodes(w io.Writer, title string, codes []exitMeaning) {
+	fmt.Fprintf(w, "\n%s:\n", title)
+	for _, e := range codes {
 		fmt.Fprintf(w, "  %3d  %s\n", e.code, e.meaning)
 	}
 }

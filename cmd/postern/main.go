@@ -4,6 +4,7 @@
 //	postern demo                  watch a sign-in with OAuth 2.0, on this machine alone
 //	postern send --help           send a message
 //	postern mock --help           run a mail server for tests of other programs
+//	postern conform --help        test a server, a client or a mechanism against the rules
 //
 // It keeps to the conventions of programs that others run: results go to the
 // standard output, one line of explanation per failure to the standard error,
@@ -17,12 +18,18 @@
 // never from the command line or the environment, which other users and child
 // processes can read. A file with a secret must not be readable by others.
 //
+// postern conform does take them from environment variables, since that is how CI
+// systems hand them over, and sends them to this machine or over verified TLS. Its
+// exit codes are its own, 0 to 5: a CI system asks whether it was the target.
+//
 // --token-command is split into words as a shell does it, with quotes and
 // backslashes, but no shell runs and nothing is expanded, so that a user name
 // with a dollar sign stays what it is. Whoever needs a pipe writes
-// sh -c '... | ...'. The command runs when the server waits for the sign-in, and
-// once more if the server refuses the token. Exit code 75 of the command means
-// that a later try may succeed.
+// sh -c '... | ...'. It prints the token on its first line, or JSON with
+// access_token and expires_in, as a token endpoint does. The command runs when the
+// server waits for the sign-in, and once more if the server refuses the token; its
+// environment then has POSTERN_REJECTED=1, and always the user's name in
+// POSTERN_USER. Exit code 75 of the command means that a later try may succeed.
 //
 // A message from the standard input is read into memory before anything else
 // happens: only then can its size be declared (RFC 1870) and its envelope be

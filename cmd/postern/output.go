@@ -157,12 +157,17 @@ func (c *lineCounter) size() int64 {
 type painter struct{ on bool }
 
 func painterFor(w io.Writer) painter {
+	return painter{os.Getenv("NO_COLOR") == "" && isTerminal(w)}
+}
+
+// isTerminal reports whether w is a terminal that understands more than text.
+func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
-		return painter{}
+	if !ok || os.Getenv("TERM") == "dumb" {
+		return false
 	}
 	info, err := f.Stat()
-	return painter{err == nil && info.Mode()&os.ModeCharDevice != 0}
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 func (p painter) bold(s string) string { return p.paint("1", s) }

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -23,6 +24,16 @@ type app struct {
 
 	// google is how Google's token server is reached. Zero means as usual.
 	google google.Options
+
+	// now tells the time in reports. Nil means time.Now.
+	now func() time.Time
+}
+
+func (a *app) clock() func() time.Time {
+	if a.now != nil {
+		return a.now
+	}
+	return time.Now
 }
 
 // run runs the program and returns its exit code. It returns when ctx ends.
@@ -58,7 +69,11 @@ Three things to do first:
   3. Send it. The access token comes from a program that you name:
 
        postern send --provider gmail --user you@gmail.com \
-           --token-command 'my-token-helper you@gmail.com' message.eml`
+           --token-command 'my-token-helper you@gmail.com' message.eml
+
+And if it is your own server or client that others talk to:
+
+       postern conform --help`
 
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
@@ -77,7 +92,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError(cmd, flagProblem(err))
 	})
-	root.AddCommand(a.demoCommand(), a.sendCommand(), a.mockCommand(), a.versionCommand())
+	root.AddCommand(a.demoCommand(), a.sendCommand(), a.mockCommand(), a.conformCommand(), a.versionCommand())
 	root.SetHelpCommand(helpCommand(root))
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { writeHelp(cmd) })
 	return root

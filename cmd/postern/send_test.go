@@ -23,6 +23,13 @@ func TestSendCredentials(t *testing.T) {
 			},
 			mechanism: "XOAUTH2",
 		},
+		"token command that prints JSON": {
+			args: func(t *testing.T) []string {
+				needProgram(t, "cat")
+				return []string{"--token-command", "cat '" + writeFile(t, "answer", `{"access_token":"`+goodToken+`","expires_in":3600}`) + "'"}
+			},
+			mechanism: "XOAUTH2",
+		},
 		"token file": {
 			args:      func(t *testing.T) []string { return []string{"--token-file", writeFile(t, "token", goodToken+"\n")} },
 			mechanism: "XOAUTH2",

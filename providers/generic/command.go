@@ -10,6 +10,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,6 +30,10 @@ const (
 	// it may be an old one, and the program is cheap to ask.
 	commandLifetime = time.Minute
 
+	// commandTimeout is how long a program may take: it may have to ask its user
+	// for the password of a key ring.
+	commandTimeout = 2 * time.Minute
+
 	// exitTemporary is EX_TEMPFAIL of sysexits.
 	exitTemporary = 75
 )
@@ -37,17 +42,24 @@ const (
 // programs.
 type CommandOptions struct {
 	// Env is added to the environment of the program, as NAME=value. Dir is where
-	// it runs; zero means the directory of this program.
+	// it runs; zero means the working directory.
 	Env []string
 	Dir string
 
 	// Stderr takes the program's own messages, which may hold anything: they are
-	// in no error. Zero discards them.
+	// in no error. It is written to by several runs at once if several users sign
+	// in at once. Zero discards them.
 	Stderr io.Writer
 
+	// Done stops what runs when it is closed, such as ctx.Done() for the life of
+	// the caller's program. Zero means never: a run goes on for others when one
+	// who waited for it has gone, until Cache.FetchTimeout.
+	Done <-chan struct{}
+
 	// Cache says when the program is asked for another token. A zero
-	// AssumeLifetime means 1 minute: a program says nothing of how old the token
-	// is that it prints. A Store has no use here.
+	// AssumeLifetime means 1 minute, for a program says nothing of how old the token
+	// is that it prints; a zero FetchTimeout means 2 minutes, for it may have to ask
+	// its user something. A Store has no use here.
 	Cache providers.CacheOptions
 }
 
@@ -57,25 +69,35 @@ type CommandOptions struct {
 //	tokens, err := generic.Command(generic.CommandOptions{}, "oama", "access", "you@example.com")
 //
 // No shell runs the program. It has to print the token alone on its first line, or
-// a JSON object with the members access_token and, if it knows, expires_in (RFC
-// 6749, Section 5.1). It is asked again when the token may have ended, and when the
-// mail server has refused it; the environment variable POSTERN_REJECTED is then
-// "1", for programs that can force a renewal, and POSTERN_USER is always the user
-// name. It is stopped when the context ends.
+// a JSON object with the members access_token and, if it knows, expires_in in
+// seconds (RFC 6749, Section 5.1). It is asked again when the token may have ended,
+// and when the mail server has refused it. Its environment has POSTERN_USER, the
+// user name, and POSTERN_REJECTED, which is "1" after a refusal, for programs that
+// can force a renewal, and else empty. Each user name has a token of its own.
 //
-// A program that exits with 75 (EX_TEMPFAIL) may succeed later; any other failure
-// has the kind NeedsUser. The error of Command itself is for a program that is not
-// there.
+// A program that exits with 75 (EX_TEMPFAIL) may succeed later, and is run again
+// when a token is asked for. Any other exit status is an error of kind NeedsUser,
+// and a token that cannot be read one of kind Misconfigured; both are remembered for
+// 5 minutes, in which the program is not run. What a program prints is in no error.
+// The error of Command itself is for a program that is not there: it is looked for
+// at once, in the directories of PATH or, if name has a slash, from the working
+// directory.
 func Command(o CommandOptions, name string, args ...string) (*providers.Cache, error) {
 	if name == "" {
 		return nil, misconfigured("the command is empty")
 	}
 	path, err := exec.LookPath(name)
+	if err == nil {
+		path, err = filepath.Abs(path) // not what is there from Dir, nor after a change of directory
+	}
 	if err != nil {
 		return nil, &providers.Error{Kind: providers.Misconfigured, Provider: provider, Description: "the program that prints the token", Err: err}
 	}
 	if o.Cache.AssumeLifetime <= 0 {
 		o.Cache.AssumeLifetime = commandLifetime
+	}
+	if o.Cache.FetchTimeout <= 0 {
+		o.Cache.FetchTimeout = commandTimeout
 	}
 	o.Cache.Store, o.Cache.Key, o.Cache.PerUser = nil, "", true
 	return providers.NewCache(&command{o, path, args}, o.Cache), nil
@@ -109,20 +131,30 @@ func (c *command) Fetch(ctx context.Context, req providers.Request) (providers.R
 func (c *command) run(ctx context.Context, req providers.Request) ([]byte, error) {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
+	go func() {
+		select {
+		case <-c.options.Done:
+			stop()
+		case <-running.Done():
+		}
+	}()
 	out := boundedBuffer{limit: maxOutput, full: stop}
 	cmd := exec.CommandContext(running, c.path, c.args...)
 	cmd.Dir = c.options.Dir
 	cmd.Env = append(cmd.Environ(), c.options.Env...)
-	cmd.Env = append(cmd.Env, "POSTERN_USER="+strings.ReplaceAll(req.Username, "\x00", ""))
+	rejected := ""
 	if req.Rejected != nil {
-		cmd.Env = append(cmd.Env, "POSTERN_REJECTED=1")
+		rejected = "1"
 	}
+	cmd.Env = append(cmd.Env, "POSTERN_USER="+strings.ReplaceAll(req.Username, "\x00", ""), "POSTERN_REJECTED="+rejected)
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, c.options.Stderr, outputWait
 	err := cmd.Run()
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
+	case c.isDone():
+		return nil, fmt.Errorf("%s: %s was stopped: %w", provider, c.name(), context.Canceled)
 	case out.over:
 		return nil, c.failure(providers.Misconfigured, fmt.Errorf("more than %d octets of output: that is not a token", maxOutput))
 	case err == nil, errors.Is(err, exec.ErrWaitDelay): // which says that it went well, but left a child behind
@@ -133,6 +165,16 @@ func (c *command) run(ctx context.Context, req providers.Request) ([]byte, error
 		return nil, c.failure(providers.NeedsUser, err)
 	}
 	return nil, c.failure(providers.Misconfigured, err)
+}
+
+// isDone reports whether nothing is to run any more.
+func (c *command) isDone() bool {
+	select {
+	case <-c.options.Done:
+		return true
+	default:
+		return false
+	}
 }
 
 // failure is the error of a program that gave no token. What the program printed
@@ -173,14 +215,15 @@ func parseToken(output []byte) (sasl.Token, error) {
 
 func parseJSONToken(output []byte) (sasl.Token, error) {
 	var answer struct {
-		Value     string      `json:"access_token"`
-		ExpiresIn json.Number `json:"expires_in"` // seconds
+		Value     string          `json:"access_token"`
+		ExpiresIn json.RawMessage `json:"expires_in"` // seconds
 	}
 	if json.Unmarshal(output, &answer) != nil || !isToken(answer.Value) {
 		return sasl.Token{}, errNoJSONToken
 	}
 	token := sasl.Token{Value: sasl.NewSecret(answer.Value)}
-	if seconds, err := answer.ExpiresIn.Float64(); err == nil && seconds > 0 && seconds < 1e9 {
+	seconds, err := strconv.ParseFloat(strings.Trim(string(answer.ExpiresIn), `"`), 64)
+	if err == nil && seconds > 0 && seconds < maxSeconds { // else it is as good as none
 		token.Expiry = time.Now().Add(time.Duration(seconds * float64(time.Second)))
 	}
 	return token, nil

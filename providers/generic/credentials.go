@@ -10,7 +10,8 @@ import (
 
 // ClientCredentials returns a generator of access tokens that a client gets for
 // itself, with no user present (RFC 6749, Section 4.4). Whether such a token may
-// send for a mailbox is up to the mail server. It makes no request yet; the error
+// send for a mailbox is up to the mail server. One token serves all user names. The
+// generator makes no request yet; the error
 // is for arguments that cannot work, and a *[providers.Error] of kind
 // Misconfigured.
 func ClientCredentials(s Server, c Client, o Options) (*providers.Cache, error) {
@@ -20,11 +21,14 @@ func ClientCredentials(s Server, c Client, o Options) (*providers.Cache, error) 
 	if err := checkClient(c); err != nil {
 		return nil, err
 	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	if c.Secret.IsZero() {
 		return nil, misconfigured("Client.Secret is empty: a client without a secret gets no token of its own (RFC 6749, Section 4.4)")
 	}
 	o.Cache.PerUser = false
-	return providers.NewCache(&ownFetcher{session{s, c, o.HTTPClient}}, o.Cache), nil
+	return providers.NewCache(&ownFetcher{session{server: s, client: c, http: o.HTTPClient}}, o.Cache), nil
 }
 
 // An ownFetcher fetches access tokens of the client itself.
@@ -43,6 +47,6 @@ func (f *ownFetcher) Fetch(ctx context.Context, _ providers.Request) (providers.
 	if err != nil {
 		return providers.Response{}, f.failure(err)
 	}
-	got := response(token)
-	return providers.Response{Token: got.Token}, nil // what else comes is not for this grant (RFC 6749, Section 4.4.3)
+	got, err := f.response(token)
+	return providers.Response{Token: got.Token}, err // what else comes is not for this grant (RFC 6749, Section 4.4.3)
 }

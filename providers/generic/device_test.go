@@ -6,12 +6,14 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/seed-55a66e92/postern/mock"
 	"github.com/seed-55a66e92/postern/providers"
 	"github.com/seed-55a66e92/postern/providers/generic"
 )
@@ -21,6 +23,9 @@ import (
 type deviceServer struct {
 	begin string   // answer of the device authorization endpoint
 	polls []string // answers of the token endpoint; "" drops the connection
+
+	hang bool          // nothing is answered any more
+	slow time.Duration // how long each answer takes
 
 	basic []string // user and password of the requests
 	forms []url.Values
@@ -35,7 +40,12 @@ func (s *deviceServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, _ := io.ReadAll(r.Body)
 	form, _ := url.ParseQuery(string(body))
 	name, password, _ := r.BasicAuth()
+	if s.hang && (s.begin == "" || len(s.forms) > 0) {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
 	s.basic, s.forms, s.at = append(s.basic, name+":"+password), append(s.forms, form), append(s.at, time.Since(s.began))
+	time.Sleep(s.slow)
 	if r.URL.Path == "/device" {
 		return reply(200, "application/json", s.begin), nil
 	}
@@ -59,13 +69,34 @@ const (
 	pending     = `{"error":"authorization_pending"}`
 )
 
-func deviceLogin(ctx context.Context, s *deviceServer, c generic.Client, show func(generic.DevicePrompt) error) (providers.Response, error) {
+func deviceLogin(ctx context.Context, s *deviceServer, c generic.Client, show func(context.Context, generic.DevicePrompt) error) (providers.Response, error) {
 	if show == nil {
-		show = func(generic.DevicePrompt) error { return nil }
+		show = func(context.Context, generic.DevicePrompt) error { return nil }
 	}
 	return generic.LoginDevice(ctx, generic.Server{
 		Name: "acme", TokenURL: "https://id.example.com/token", DeviceURL: "https://id.example.com/device", Scopes: []string{"mail"},
 	}, c, show, generic.Options{HTTPClient: &http.Client{Transport: s}})
+}
+
+// An answer that names what was granted has to name what was asked for, in whatever
+// form; that of OpenID Connect need not be named (RFC 6749, Section 5.1).
+func TestGrantedScopes(t *testing.T) {
+	for scope, granted := range map[string]bool{
+		`null`: true, `""`: true, `"mail"`: true, `"calendar mail"`: true, `["calendar","mail"]`: true,
+		`"calendar"`: false, `["calendar"]`: false, `"mailbox"`: false, `[7]`: true, `7`: true,
+	} {
+		t.Run(scope, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &deviceServer{begin: codeAnswer, polls: []string{`{"access_token":"access-1","refresh_token":"refresh-1","scope":` + scope + `}`}}
+				_, err := deviceLogin(t.Context(), s, client(), nil)
+				if granted && err != nil {
+					t.Error(err)
+				} else if !granted {
+					want(t, err, providers.NeedsUser, "leaves out the scope mail")
+				}
+			})
+		})
+	}
 }
 
 // The times of RFC 8628, Section 3.5: never sooner than the interval, five seconds
@@ -74,7 +105,7 @@ func TestLoginDevice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &deviceServer{begin: codeAnswer, polls: []string{pending, `{"error":"slow_down"}`, pending, "", tokenAnswer}}
 		var shown generic.DevicePrompt
-		got, err := deviceLogin(t.Context(), s, generic.Client{ID: clientID}, func(p generic.DevicePrompt) error {
+		got, err := deviceLogin(t.Context(), s, generic.Client{ID: clientID}, func(_ context.Context, p generic.DevicePrompt) error {
 			shown = p
 			return nil
 		})
@@ -94,12 +125,12 @@ func TestLoginDevice(t *testing.T) {
 			}
 			return d
 		}
-		if diff := cmp.Diff(seconds(0, 3, 6, 14, 22, 28), s.at); diff != "" {
+		if diff := cmp.Diff(seconds(0, 3, 6, 14, 22, 38), s.at); diff != "" {
 			t.Errorf("requests at (-want +got):\n%s", diff)
 		}
 		begin := url.Values{"client_id": {clientID}, "scope": {"mail"}}
 		poll := url.Values{
-			"client_id": {clientID}, "scope": {"mail"}, "device_code": {"the-device-code"},
+			"client_id": {clientID}, "device_code": {"the-device-code"},
 			"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"},
 		}
 		if diff := cmp.Diff([]url.Values{begin, poll}, s.forms[:2]); diff != "" {
@@ -143,7 +174,14 @@ func TestLoginDeviceEnds(t *testing.T) {
 		},
 		{
 			"an interval for ever", `{"device_code":"a","user_code":"b","verification_uri":"https://id.example.com/","interval":9223372036854775807,"expires_in":999999999}`,
-			nil, providers.NeedsUser, "the code has ended", 13,
+			nil, providers.NeedsUser, "the code has ended", 1,
+		},
+		{
+			"numbers in strings", `{"device_code":"a","user_code":"b","verification_uri":"https://id.example.com/","interval":"20","expires_in":"60"}`,
+			nil, providers.NeedsUser, "the code has ended", 3,
+		},
+		{
+			"declined, in other words", codeAnswer, []string{`{"error":"authorization_declined"}`}, providers.NeedsUser, "declined", 2,
 		},
 	}
 	for _, tt := range tests {
@@ -158,6 +196,75 @@ func TestLoginDeviceEnds(t *testing.T) {
 			})
 		})
 	}
+	t.Run("a poll that hangs", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := &deviceServer{begin: codeAnswer, hang: true}
+			began := time.Now()
+			_, err := deviceLogin(t.Context(), s, client(), nil)
+			want(t, err, providers.NeedsUser, "the code has ended")
+			if took := time.Since(began); took != 10*time.Minute {
+				t.Errorf("took %v, want the life of the code", took)
+			}
+		})
+	})
+	t.Run("a beginning that hangs", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			_, err := deviceLogin(t.Context(), &deviceServer{hang: true}, client(), nil)
+			want(t, err, providers.Transient, "no answer within 20s")
+			if took := time.Since(began); took != 20*time.Second || errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%v after %v, want an error of its own after 20s", err, took)
+			}
+		})
+	})
+	t.Run("a beginning that nobody waits for", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			began := time.Now()
+			_, err := deviceLogin(ctx, &deviceServer{hang: true}, client(), nil)
+			if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took != 5*time.Second {
+				t.Errorf("%v after %v, want the context's error after 5s", err, took)
+			}
+		})
+	})
+	t.Run("an authority in no hurry that fails", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := &deviceServer{begin: strings.Replace(codeAnswer, `"interval":3`, `"interval":120`, 1), polls: []string{"", "", tokenAnswer}}
+			if _, err := deviceLogin(t.Context(), s, client(), nil); err != nil {
+				t.Fatal(err)
+			}
+			want := []time.Duration{0, 2 * time.Minute, 4 * time.Minute, 6 * time.Minute}
+			if diff := cmp.Diff(want, s.at); diff != "" {
+				t.Errorf("requests at (-want +got):\n%s", diff)
+			}
+		})
+	})
+	t.Run("a poll whose answer is slow", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := &deviceServer{begin: codeAnswer, polls: []string{pending, pending, tokenAnswer}, slow: 4 * time.Second}
+			if _, err := deviceLogin(t.Context(), s, client(), nil); err != nil {
+				t.Fatal(err)
+			}
+			want := []time.Duration{0, 7 * time.Second, 14 * time.Second, 21 * time.Second}
+			if diff := cmp.Diff(want, s.at); diff != "" {
+				t.Errorf("requests at (-want +got):\n%s", diff)
+			}
+		})
+	})
+	t.Run("what a terminal would act on", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := &deviceServer{polls: []string{tokenAnswer}, begin: `{"device_code":"a","user_code":"A\u001b[2J\u009bB",` +
+				`"verification_uri":"https://id.example.com/\u009b","verification_uri_complete":"javascript:alert(1)"}`}
+			var shown generic.DevicePrompt
+			if _, err := deviceLogin(t.Context(), s, client(), func(_ context.Context, p generic.DevicePrompt) error { shown = p; return nil }); err != nil {
+				t.Fatal(err)
+			}
+			if want := (generic.DevicePrompt{URI: "https://id.example.com/%C2%9B", Code: "A.[2J.B", Expiry: shown.Expiry}); shown != want {
+				t.Errorf("prompt %q, want %q", shown, want)
+			}
+		})
+	})
 	t.Run("nobody waits", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -171,9 +278,54 @@ func TestLoginDeviceEnds(t *testing.T) {
 	})
 	t.Run("nobody to show it to", func(t *testing.T) {
 		closed := errors.New("no screen")
-		_, err := deviceLogin(t.Context(), &deviceServer{begin: codeAnswer}, client(), func(generic.DevicePrompt) error { return closed })
+		_, err := deviceLogin(t.Context(), &deviceServer{begin: codeAnswer}, client(), func(context.Context, generic.DevicePrompt) error { return closed })
 		if !errors.Is(err, closed) {
 			t.Errorf("%v, want that of show", err)
 		}
 	})
+}
+
+// The user decides at an authority that goes by the standard.
+func TestLoginDeviceDecided(t *testing.T) {
+	decisions := map[string]struct {
+		decide func(*mock.Authority, string) error
+		kind   providers.Kind
+		text   string // "": there is no error
+	}{
+		"approved": {func(a *mock.Authority, code string) error { return a.ApproveDevice(code, mock.Consent{User: user}) }, 0, ""},
+		"denied":   {func(a *mock.Authority, code string) error { return a.DenyDevice(code) }, providers.NeedsUser, "acme: access_denied"},
+		"a box unticked": {func(a *mock.Authority, code string) error {
+			return a.ApproveDevice(code, mock.Consent{User: user, Scopes: []string{"calendar"}})
+		}, providers.NeedsUser, "leaves out the scope mail"},
+		"nobody decides": {func(*mock.Authority, string) error { return nil }, providers.NeedsUser, "expired_token"},
+		"an outage first": {func(a *mock.Authority, _ string) error {
+			return a.Inject(mock.AuthorityFault{Path: "/token", Status: 503, Times: 2})
+		}, providers.NeedsUser, "expired_token"},
+	}
+	for name, tt := range decisions {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := authority(t, mock.AuthorityOptions{})
+				s := loginServer(a)
+				s.DeviceURL = a.URL() + "/device_authorization"
+				store := new(providers.MemoryStore)
+				o := options(a)
+				o.Cache = providers.CacheOptions{Store: store, Key: "k"}
+				_, err := generic.LoginDevice(t.Context(), s, client(), func(_ context.Context, p generic.DevicePrompt) error {
+					return tt.decide(a, p.Code)
+				}, o)
+				_, _, saved := store.Load(t.Context(), "k")
+				if tt.text == "" {
+					if err != nil || saved != nil {
+						t.Errorf("%v; saved: %v", err, saved)
+					}
+					return
+				}
+				want(t, err, tt.kind, tt.text)
+				if !errors.Is(saved, providers.ErrNotFound) {
+					t.Errorf("something was saved: %v", saved)
+				}
+			})
+		})
+	}
 }

@@ -25,7 +25,11 @@ func Discover(ctx context.Context, issuer string, c *http.Client) (Server, error
 	if err := checkURL("the issuer", issuer); err != nil {
 		return Server{}, err
 	}
-	d := &discovery{issuer: issuer, http: providers.HTTPClient(c)}
+	if strings.Contains(issuer, "?") {
+		return Server{}, misconfigured("the issuer has a query, which none has (RFC 8414, Section 2)")
+	}
+	s := session{http: c, limit: requestTimeout}
+	d := &discovery{issuer: issuer, http: s.httpClient(ctx)}
 	var first error
 	for _, address := range wellKnown(issuer) {
 		found, err := d.ask(ctx, address)
@@ -74,6 +78,7 @@ type metadata struct {
 	TokenURL   string   `json:"token_endpoint"`
 	DeviceURL  string   `json:"device_authorization_endpoint"`
 	ClientAuth []string `json:"token_endpoint_auth_methods_supported"`
+	NamesSelf  bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207, Section 3
 }
 
 // ask fetches one document.
@@ -124,10 +129,10 @@ func (d *discovery) shown() string { return providers.Scrub(d.issuer) }
 
 // server returns what the document says.
 func (m *metadata) server() (Server, error) {
-	s := Server{Issuer: m.Issuer, TokenURL: m.TokenURL, AuthURL: m.AuthURL, DeviceURL: m.DeviceURL}
+	s := Server{Issuer: m.Issuer, NamesIssuer: m.NamesSelf, TokenURL: m.TokenURL, AuthURL: m.AuthURL, DeviceURL: m.DeviceURL}
 	// Without the list there is client_secret_basic alone (RFC 8414, Section 2).
 	if !slices.Contains(m.ClientAuth, "client_secret_basic") && slices.Contains(m.ClientAuth, "client_secret_post") {
-		s.ClientAuth = AuthParams
+		s.ClientAuth = ClientSecretPost
 	}
 	for _, endpoint := range []struct{ name, value string }{
 		{"the token_endpoint of the authority", m.TokenURL},

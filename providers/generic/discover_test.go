@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -29,10 +31,10 @@ func documents(asked *[]string, found map[string]string) *http.Client {
 func TestDiscover(t *testing.T) {
 	const issuer = "https://id.example.com/realms/staff"
 	const document = `{"issuer":"` + issuer + `","token_endpoint":"https://id.example.com/t","authorization_endpoint":"https://id.example.com/a",` +
-		`"device_authorization_endpoint":"https://id.example.com/d","token_endpoint_auth_methods_supported":["client_secret_post","private_key_jwt"]}`
+		`"device_authorization_endpoint":"https://id.example.com/d","token_endpoint_auth_methods_supported":["client_secret_post","private_key_jwt"],"authorization_response_iss_parameter_supported":true}`
 	found := generic.Server{
 		Issuer: issuer, TokenURL: "https://id.example.com/t", AuthURL: "https://id.example.com/a", DeviceURL: "https://id.example.com/d",
-		ClientAuth: generic.AuthParams,
+		ClientAuth: generic.ClientSecretPost, NamesIssuer: true,
 	}
 	tests := []struct {
 		name, at string
@@ -56,8 +58,28 @@ func TestDiscover(t *testing.T) {
 	t.Run("the mock", func(t *testing.T) {
 		a := authority(t, mock.AuthorityOptions{})
 		got, err := generic.Discover(t.Context(), a.URL(), a.HTTPClient())
-		if err != nil || got.TokenURL != a.TokenURL() || got.AuthURL != a.AuthorizationURL() || got.ClientAuth != generic.AuthBasic {
+		if err != nil || got.TokenURL != a.TokenURL() || got.AuthURL != a.AuthorizationURL() || got.ClientAuth != generic.ClientSecretBasic {
 			t.Errorf("%+v, %v", got, err)
+		}
+	})
+}
+
+func TestDiscoverEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		deaf := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})}
+		began := time.Now()
+		_, err := generic.Discover(t.Context(), "https://id.example.com", deaf)
+		want(t, err, providers.Transient, "no answer within 20s")
+		if took := time.Since(began); took != 40*time.Second || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v after %v, want an error of its own, 20s for each of two addresses", err, took)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := generic.Discover(ctx, "https://id.example.com", deaf); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v, want the context's error", err)
 		}
 	})
 }
@@ -71,6 +93,7 @@ func TestDiscoverRefuses(t *testing.T) {
 	}{
 		{"no issuer", "", "", providers.Misconfigured, "the issuer is empty"},
 		{"http", "http://id.example.com", "", providers.Misconfigured, "must be https"},
+		{"a query", "https://id.example.com?tenant=1", "", providers.Misconfigured, "has a query"},
 		{"another's document", issuer, `{"issuer":"https://evil.example.com","token_endpoint":"https://evil.example.com/t"}`, providers.Misconfigured, "calls itself https://evil.example.com"},
 		{"nothing there", issuer, "", providers.Misconfigured, "there is no metadata of the issuer https://id.example.com"},
 		{"a page", issuer, "<html>", providers.Misconfigured, "is not JSON"},

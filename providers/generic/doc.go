@@ -40,10 +40,26 @@
 //
 // # What is taken care of
 //
-// Each request ends with the context of the sign-in that needs it, and after 20
-// seconds; redirects are not followed, since secrets would go wherever they lead;
-// answers are bounded. A token without a lifetime is good for 30 minutes, not for
-// ever. A lifetime with a fraction, and JSON under another media type, are
-// understood. A refusal is an error of type [*providers.Error] that says who can
-// mend it; a revoked grant is remembered, and costs one request.
+// Whoever waits for a token waits no longer than their context says, and a request
+// is over after 20 seconds. Redirects are not followed, since secrets would go
+// wherever they lead. Answers are bounded. A token without a lifetime is good for 30
+// minutes, not for ever; one that is no bearer token is refused. A lifetime with a
+// fraction, and JSON under another media type, are understood. A refusal is an error
+// of type [*providers.Error] that says who can mend it; a revoked grant is
+// remembered, and costs one request.
+//
+// A sign-in by browser is bound to the program by state and PKCE, and to the
+// authority by its issuer. One by device polls no sooner than it may.
+//
+// # Standards
+//
+//	RFC 6749  OAuth 2.0: code, refresh token, client credentials  Login, RefreshToken, ClientCredentials
+//	RFC 7636  PKCE, always with S256                              Login
+//	RFC 8252  programs on users' machines, answer on loopback     Login
+//	RFC 8414  metadata of an authority                            Discover
+//	RFC 8628  sign-in on another device                           LoginDevice
+//	RFC 9207  issuer in the answer to a browser                   Login, Discover
+//
+// A client proves itself by a secret, or is public. Keys and certificates (RFC 7523,
+// RFC 8705), pushed requests (RFC 9126) and DPoP (RFC 9449) are not supported.
 package generic

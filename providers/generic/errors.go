@@ -51,7 +51,7 @@ func (s *session) refusal(r *oauth2.RetrieveError, secrets []sasl.Secret) error 
 		e.Status = r.Response.StatusCode
 		e.RetryAfter = providers.RetryAfter(r.Response.Header.Get("Retry-After"))
 	}
-	e.Kind = providers.Classify(e.Status, r.ErrorCode)
+	e.Kind = classify(e.Status, r.ErrorCode)
 	if e.Kind == providers.Transient {
 		return e
 	}
@@ -61,6 +61,14 @@ func (s *session) refusal(r *oauth2.RetrieveError, secrets []sasl.Secret) error 
 		e.Hint = "check Server.TokenURL, and look for a proxy between here and the authority"
 	}
 	return e
+}
+
+// classify is providers.Classify, with a name that some have for access_denied.
+func classify(status int, code string) providers.Kind {
+	if code == "authorization_declined" && status < 500 {
+		return providers.NeedsUser
+	}
+	return providers.Classify(status, code)
 }
 
 // hint returns what to do about an error code of RFC 6749, Sections 4.1.2.1 and

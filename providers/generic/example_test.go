@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"os"
+	"time"
 
 	"github.com/seed-55a66e92/postern/mock"
 	"github.com/seed-55a66e92/postern/providers"
@@ -61,6 +63,7 @@ func Example() {
 func startStandIns() (*mock.Authority, *mock.Server) {
 	realm, err := mock.NewAuthority(mock.AuthorityOptions{
 		Network: mock.InMemory, Clients: map[string]string{"mailer": ""}, RotateRefresh: true,
+		DeviceInterval: time.Second,
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -102,30 +105,71 @@ func exampleHTTP() *http.Client {
 
 // Sign in on a server without a browser: show the code, and wait for the user.
 func ExampleLoginDevice() {
-	authority := &http.Client{Transport: &deviceServer{
-		begin: `{"device_code":"d","user_code":"ABCD-EFGH","verification_uri":"https://id.example.com/activate","interval":1}`,
-		polls: []string{tokenAnswer},
-	}}
-	server := generic.Server{
-		TokenURL: "https://id.example.com/token", DeviceURL: "https://id.example.com/device", Scopes: []string{"offline_access"},
+	ctx := context.Background()
+	realm, mail := startStandIns()
+	defer realm.Close()
+	defer mail.Close()
+
+	server, err := generic.Discover(ctx, realm.URL(), realm.HTTPClient())
+	if err != nil {
+		log.Fatal(err)
 	}
-	got, err := generic.LoginDevice(context.Background(), server, generic.Client{ID: "mailer"}, func(p generic.DevicePrompt) error {
-		fmt.Printf("Open %s on any device and enter %s\n", p.URI, p.Code)
-		return nil
-	}, generic.Options{HTTPClient: authority})
-	fmt.Println("signed in:", !got.Grant.IsZero(), err)
+	server.Scopes = []string{"offline_access", "mail"}
+	keep := generic.Options{HTTPClient: realm.HTTPClient(), Cache: providers.CacheOptions{
+		Store: new(providers.MemoryStore), // providers.NewFileStore, in a program that ends
+		Key:   "id.example.com/mailer/you@example.com",
+	}}
+	_, err = generic.LoginDevice(ctx, server, generic.Client{ID: "mailer"}, func(_ context.Context, p generic.DevicePrompt) error {
+		fmt.Println("Open the page below on any device and enter the code:", p.URI != "", p.Code != "")
+		return realm.ApproveDevice(p.Code, mock.Consent{User: "you@example.com"}) // the user does that
+	}, keep)
+	if err != nil {
+		log.Fatal(err)
+	}
+	tokens, err := generic.RefreshToken(server, generic.Client{ID: "mailer"}, sasl.Secret{}, keep)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer tokens.Close()
+	token, err := tokens.Token(ctx, sasl.TokenRequest{}) // as the sign-in to the mail server will
+	fmt.Println(token.Scopes, err)
 	// Output:
-	// Open https://id.example.com/activate on any device and enter ABCD-EFGH
-	// signed in: true <nil>
+	// Open the page below on any device and enter the code: true true
+	// [mail] <nil>
+}
+
+// A program that sends as itself, with a service account of a realm of Keycloak. The
+// mail server has to take such tokens.
+func ExampleKeycloak() {
+	server := generic.Keycloak("https://id.example.com", "staff")
+	server.Scopes = []string{"mail"} // what the mail server asks for
+	client := generic.Client{ID: "mailer", Secret: sasl.NewSecret("read it from a file")}
+	tokens, err := generic.ClientCredentials(server, client, generic.Options{HTTPClient: exampleHTTP()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	auth := sasl.OAuth("noreply@example.com", tokens)
+	fmt.Println(server.TokenURL, auth.Validate())
+	// Output: https://id.example.com/realms/staff/protocol/openid-connect/token <nil>
 }
 
 // Take tokens from a program that keeps them, for whoever it is that signs in.
 func ExampleCommand() {
-	tokens, err := generic.Command(generic.CommandOptions{}, "printf", "a-token")
+	helper, env := exampleHelper() // "my-token-helper", in your program
+	tokens, err := generic.Command(generic.CommandOptions{Env: env}, helper, "--print-token")
 	if err != nil {
 		log.Fatal(err)
 	}
 	token, err := tokens.Token(context.Background(), sasl.TokenRequest{Username: "you@example.com"})
-	fmt.Println(!token.Value.IsZero(), err)
-	// Output: true <nil>
+	fmt.Println(token.Value, err)
+	// Output: [redacted] <nil>
+}
+
+// exampleHelper is this test, which prints a token if it is told to.
+func exampleHelper() (name string, env []string) {
+	own, err := os.Executable()
+	if err != nil {
+		log.Fatal(err)
+	}
+	return own, []string{"GENERIC_TEST_PROGRAM=token"}
 }

@@ -160,6 +160,103 @@ func TestLoginEnds(t *testing.T) {
 	}
 }
 
+// A page that stays open, as a browser in the foreground does, keeps nobody from
+// the answer, and is told when the sign-in is over.
+func TestLoginWithPageThatStays(t *testing.T) {
+	a := authority(t, mock.AuthorityOptions{})
+	left := make(chan struct{})
+	_, err := generic.Login(t.Context(), loginServer(a), client(), generic.LoginOptions{
+		Options: options(a),
+		Open: func(ctx context.Context, page string) error {
+			defer close(left)
+			if err := a.Browse(ctx, page, mock.Consent{User: user}); err != nil {
+				return err
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		},
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	<-left
+}
+
+// answered has a browser bring an answer of the test's making.
+func answered(answer url.Values) func(context.Context, string) error {
+	return func(ctx context.Context, page string) error {
+		u, err := url.Parse(page)
+		if err != nil {
+			return err
+		}
+		answer.Set("state", u.Query().Get("state"))
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.Query().Get("redirect_uri")+"?"+answer.Encode(), nil)
+		if err != nil {
+			return err
+		}
+		reply, err := (&http.Client{Transport: new(http.Transport)}).Do(r)
+		if err != nil {
+			return err
+		}
+		return reply.Body.Close()
+	}
+}
+
+// What an answer of the authorization endpoint has to say before its code is of use
+// (RFC 9207, Section 2.4), and what the answer of the token endpoint has to hold.
+func TestLoginAnswers(t *testing.T) {
+	const issuer = "https://id.example.com"
+	code := func(iss ...string) url.Values { return url.Values{"code": {"the-code"}, "iss": iss} }
+	tests := []struct {
+		name     string
+		names    bool
+		answer   url.Values
+		token    string
+		store    providers.Store
+		kind     providers.Kind
+		text     string // "": there is no error
+		requests int
+	}{
+		{"named", true, code(issuer), tokenAnswer, new(providers.MemoryStore), 0, "", 1},
+		{"not named", false, code(), tokenAnswer, nil, 0, "", 1},
+		{"not named, though it always is", true, code(), tokenAnswer, nil, providers.Misconfigured, "does not say which authority", 0},
+		{"another is named", false, code("https://evil.example.com"), tokenAnswer, nil, providers.Misconfigured, "https://evil.example.com, which was not asked", 0},
+		{"another's refusal", false, url.Values{"error": {"access_denied"}, "iss": {"https://evil.example.com"}}, "", nil, providers.Misconfigured, "which was not asked", 0},
+		{"an error without a name", false, url.Values{"error": {""}}, tokenAnswer, nil, providers.Misconfigured, "acme: ", 0},
+		{"an error of the server", false, url.Values{"error": {"server_error"}}, tokenAnswer, nil, providers.Transient, "server_error", 0},
+		{"no refresh token", false, code(), `{"access_token":"access-1"}`, nil, 0, "", 1},
+		{"no refresh token to keep", false, code(), `{"access_token":"access-1"}`, new(providers.MemoryStore), providers.Misconfigured, "offline_access in Server.Scopes", 1},
+		{"the code repeated", false, code(), `{"error":"invalid_grant","error_description":"the-code"}`, nil, providers.NeedsUser, "[redacted]", 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			requests := 0
+			o := generic.Options{HTTPClient: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+				requests++
+				return reply(200, "application/json", tt.token), nil
+			})}}
+			if tt.store != nil {
+				o.Cache = providers.CacheOptions{Store: tt.store, Key: "k"}
+			}
+			s := generic.Server{
+				Name: "acme", Issuer: issuer, NamesIssuer: tt.names,
+				TokenURL: issuer + "/token", AuthURL: issuer + "/auth",
+			}
+			got, err := generic.Login(t.Context(), s, client(), generic.LoginOptions{Options: o, Open: answered(tt.answer)})
+			if requests != tt.requests {
+				t.Errorf("%d requests, want %d", requests, tt.requests)
+			}
+			if tt.text != "" {
+				want(t, err, tt.kind, tt.text)
+				return
+			}
+			if err != nil || got.Token.Value.Reveal() != "access-1" {
+				t.Errorf("%v, %v", got, err)
+			}
+		})
+	}
+}
+
 func TestLoginArguments(t *testing.T) {
 	_, err := generic.Login(t.Context(), generic.Server{TokenURL: "https://id.example.com/token"}, client(), generic.LoginOptions{})
 	want(t, err, providers.Misconfigured, "Server.AuthURL is empty")
@@ -170,4 +267,13 @@ func TestLoginArguments(t *testing.T) {
 	_, err = generic.Login(t.Context(), generic.Server{TokenURL: "https://id.example.com/t", AuthURL: "https://id.example.com/a"}, client(),
 		generic.LoginOptions{Options: generic.Options{Cache: providers.CacheOptions{Store: new(providers.MemoryStore)}}})
 	want(t, err, providers.Misconfigured, "needs a Key")
+	for _, name := range []string{"state", "code_challenge", "redirect_uri", "scope"} {
+		_, err = generic.Login(t.Context(), generic.Server{
+			TokenURL: "https://id.example.com/t", AuthURL: "https://id.example.com/a", AuthParams: map[string]string{name: "x"},
+		}, client(), generic.LoginOptions{})
+		want(t, err, providers.Misconfigured, "Server.AuthParams has "+name)
+	}
+	_, err = generic.Login(t.Context(), generic.Server{TokenURL: "https://id.example.com/t", AuthURL: "https://id.example.com/a"}, client(),
+		generic.LoginOptions{Listen: "0.0.0.0:0"})
+	want(t, err, providers.Misconfigured, "LoginOptions.Listen")
 }

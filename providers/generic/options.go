@@ -31,6 +31,14 @@ type Options struct {
 	Cache providers.CacheOptions
 }
 
+// check returns what is wrong with the options.
+func (o Options) check() error {
+	if o.Cache.Store != nil && o.Cache.Key == "" {
+		return misconfigured("Options.Cache.Store needs a Key, under which the grant is kept")
+	}
+	return nil
+}
+
 const provider = "generic"
 
 // misconfigured is the error for arguments that cannot work.
@@ -44,7 +52,7 @@ func checkURL(name, value string) error {
 	switch {
 	case value == "":
 		return misconfigured(name + " is empty: see the authority's documentation, or let Discover find it")
-	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
+	case err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "":
 		return misconfigured(name + " is not a URL such as https://host/path")
 	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
 		return nil

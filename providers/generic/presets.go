@@ -1,13 +1,15 @@
 package generic
 
 import (
+	"net/url"
 	"strings"
 
 	"github.com/seed-55a66e92/postern/providers/profile"
 )
 
-// Yahoo returns the authority of Yahoo Mail. Yahoo has to approve a client before
-// it may ask for the scope of mail.
+// Yahoo returns the authority of Yahoo Mail, for [RefreshToken]. Yahoo has to approve
+// a client before it may ask for the scope of mail, and as far as is known it sends
+// browsers back to https alone, so [Login] is of no use with it.
 func Yahoo() Server {
 	return Server{
 		Name:     "yahoo",
@@ -17,7 +19,8 @@ func Yahoo() Server {
 	}
 }
 
-// AOL returns the authority of AOL Mail. A client of [Yahoo]'s is not good for it.
+// AOL returns the authority of AOL Mail. What is said of [Yahoo] holds for it, too,
+// but a client of Yahoo's is not good for it.
 func AOL() Server {
 	return Server{
 		Name:     "aol",
@@ -29,7 +32,9 @@ func AOL() Server {
 
 // Fastmail returns the authority of Fastmail. Clients are registered by Fastmail
 // and are public: they have no secret. One endpoint takes codes and refresh
-// tokens.
+// tokens. A client on a user's machine is registered with a redirect URI that begins
+// with http://localhost, so [Login] needs LoginOptions.Listen to be "localhost:0" or
+// the registered port.
 func Fastmail() Server {
 	return Server{
 		Name:     "fastmail",
@@ -62,7 +67,7 @@ func Zoho(domain string) Server {
 		Name:       "zoho",
 		TokenURL:   "https://accounts." + domain + "/oauth/v2/token",
 		AuthURL:    "https://accounts." + domain + "/oauth/v2/auth",
-		ClientAuth: AuthParams,
+		ClientAuth: ClientSecretPost,
 		AuthParams: map[string]string{"access_type": "offline", "prompt": "consent"}, // else there is no refresh token
 	}
 }
@@ -73,7 +78,7 @@ func Zoho(domain string) Server {
 // scopes a mail server wants is up to its configuration; the one here gets a
 // refresh token that outlives the user's session.
 func Keycloak(root, realm string) Server {
-	issuer := strings.TrimSuffix(root, "/") + "/realms/" + realm
+	issuer := strings.TrimSuffix(root, "/") + "/realms/" + url.PathEscape(realm)
 	endpoint := issuer + "/protocol/openid-connect/"
 	return Server{
 		Name: "keycloak", Issuer: issuer,

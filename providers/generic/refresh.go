@@ -26,11 +26,14 @@ func RefreshToken(s Server, c Client, refreshToken sasl.Secret, o Options) (*pro
 	if err := checkClient(c); err != nil {
 		return nil, err
 	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	if refreshToken.IsZero() && o.Cache.Store == nil {
 		return nil, misconfigured("there is no refresh token, and no Options.Cache.Store in which one may be")
 	}
 	o.Cache.Grant, o.Cache.PerUser = refreshToken, false
-	return providers.NewCache(&refresher{session{s, c, o.HTTPClient}}, o.Cache), nil
+	return providers.NewCache(&refresher{session{server: s, client: c, http: o.HTTPClient}}, o.Cache), nil
 }
 
 // A refresher fetches access tokens with the refresh token that the Cache keeps.
@@ -52,14 +55,39 @@ func (r *refresher) Fetch(ctx context.Context, req providers.Request) (providers
 	if err != nil {
 		return providers.Response{}, r.failure(err, req.Grant)
 	}
-	return response(token), nil
+	return r.response(token)
 }
 
-// response returns what came with an access token.
-func response(t *oauth2.Token) providers.Response {
-	scope, _ := t.Extra("scope").(string)
-	return providers.Response{
-		Token: sasl.Token{Value: sasl.NewSecret(t.AccessToken), Expiry: t.Expiry, Scopes: strings.Fields(scope)},
-		Grant: sasl.NewSecret(t.RefreshToken),
+// response returns what came with an access token. One that a mail server could
+// make nothing of is an error (RFC 6749, Section 7.1).
+func (s *session) response(t *oauth2.Token) (providers.Response, error) {
+	if t.Type() != "Bearer" {
+		return providers.Response{}, &providers.Error{
+			Kind: providers.Misconfigured, Provider: s.name(),
+			Description: "the token is of the type " + providers.Scrub(t.Type()) + ", and mail servers take bearer tokens alone",
+			Hint:        "have the client registered for bearer tokens",
+		}
 	}
+	return providers.Response{
+		Token: sasl.Token{Value: sasl.NewSecret(t.AccessToken), Expiry: t.Expiry, Scopes: scopesOf(t)},
+		Grant: sasl.NewSecret(t.RefreshToken),
+	}, nil
+}
+
+// scopesOf returns what a token is for: a string of names (RFC 6749, Section 3.3),
+// or, as some authorities have it, a list of them. Nil means that it was not said.
+func scopesOf(t *oauth2.Token) []string {
+	switch scope := t.Extra("scope").(type) {
+	case string:
+		return strings.Fields(scope)
+	case []any:
+		var names []string
+		for _, name := range scope {
+			if name, ok := name.(string); ok {
+				names = append(names, name)
+			}
+		}
+		return names
+	}
+	return nil
 }

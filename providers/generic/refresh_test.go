@@ -1,14 +1,11 @@
 package generic_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,7 +40,7 @@ func TestRefreshRequest(t *testing.T) {
 		},
 		{
 			"by parameters",
-			generic.Server{ClientAuth: generic.AuthParams},
+			generic.Server{ClientAuth: generic.ClientSecretPost},
 			client(),
 			sent{Form: url.Values{
 				"grant_type": {"refresh_token"}, "refresh_token": {"refresh-1"}, "client_id": {clientID}, "client_secret": {secret},
@@ -95,6 +92,7 @@ func TestAnswers(t *testing.T) {
 		{"a fraction in a string", "application/json", `{"access_token":"access-1","expires_in":"3.6e3"}`, time.Hour},
 		{"another media type", "text/plain", ` {"access_token":"access-1","expires_in":3600}`, time.Hour},
 		{"a form", "application/x-www-form-urlencoded", `access_token=access-1&expires_in=3600`, time.Hour},
+		{"a string with a sign", "application/json", `{"access_token":"access-1","expires_in":"+3600"}`, time.Hour},
 		{"no lifetime", "application/json", `{"access_token":"access-1"}`, 30 * time.Minute},
 	}
 	for _, tt := range tests {
@@ -124,115 +122,6 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// A hundred callers, a rotating authority, a Store: one request each time, and the
-// next program finds the new refresh token.
-func TestHerdAndRotation(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := authority(t, mock.AuthorityOptions{RotateRefresh: true})
-		store := new(providers.MemoryStore)
-		o := options(a)
-		o.Cache = providers.CacheOptions{Store: store, Key: "example/" + user}
-		first := a.Grant(user)
-		for round := range 3 {
-			tokens, err := generic.RefreshToken(server(a), client(), first, o) // a new program each time
-			if err != nil {
-				t.Fatal(err)
-			}
-			var wg sync.WaitGroup
-			for range 100 {
-				wg.Go(func() {
-					if _, err := tokens.Token(t.Context(), sasl.TokenRequest{Username: user}); err != nil {
-						t.Error(err)
-					}
-				})
-			}
-			wg.Wait()
-			if n := tokenRequests(a); n != round+1 {
-				t.Errorf("round %d: %d requests", round, n)
-			}
-			time.Sleep(2 * time.Hour)
-		}
-	})
-}
-
-// The one who causes a request gives up; the others get the token.
-func TestLeaderGivesUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := authority(t, mock.AuthorityOptions{Faults: []mock.AuthorityFault{{Delay: 5 * time.Second}}})
-		tokens, err := generic.RefreshToken(server(a), client(), a.Grant(user), options(a))
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			if _, err := tokens.Token(ctx, sasl.TokenRequest{}); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("the leader got %v", err)
-			}
-		})
-		synctest.Wait()
-		wg.Go(func() {
-			if _, err := tokens.Token(t.Context(), sasl.TokenRequest{}); err != nil {
-				t.Errorf("a follower got %v", err)
-			}
-		})
-		wg.Wait()
-		if n := tokenRequests(a); n != 1 {
-			t.Errorf("%d requests, want 1", n)
-		}
-	})
-}
-
-// A revoked grant costs one request, whoever asks.
-func TestRevokedGrant(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := authority(t, mock.AuthorityOptions{})
-		grant := a.Grant(user)
-		a.RevokeGrant(grant)
-		tokens, err := generic.RefreshToken(server(a), client(), grant, options(a))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for range 100 {
-			_, err = tokens.Token(t.Context(), sasl.TokenRequest{})
-			want(t, err, providers.NeedsUser, "generic: invalid_grant", "sign in again", clientID)
-		}
-		if n := tokenRequests(a); n != 1 {
-			t.Errorf("%d requests, want 1", n)
-		}
-	})
-}
-
-// A hundred rejections of one token force one renewal.
-func TestForcedRenewal(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := authority(t, mock.AuthorityOptions{})
-		tokens, err := generic.RefreshToken(server(a), client(), a.Grant(user), options(a))
-		if err != nil {
-			t.Fatal(err)
-		}
-		old, err := tokens.Token(t.Context(), sasl.TokenRequest{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		rejected := sasl.NewRejection(errors.New("535"), old)
-		var wg sync.WaitGroup
-		for range 100 {
-			wg.Go(func() {
-				token, err := tokens.Token(t.Context(), sasl.TokenRequest{Rejected: rejected})
-				if err != nil || token.Value.Equal(old.Value) {
-					t.Errorf("%v, %v, want another token", token, err)
-				}
-			})
-		}
-		wg.Wait()
-		if n := tokenRequests(a); n != 2 {
-			t.Errorf("%d requests, want 2", n)
-		}
-	})
-}
-
 func TestRefusals(t *testing.T) {
 	const page = "<html>token=" + secret + "</html>"
 	tests := []struct {
@@ -253,6 +142,7 @@ func TestRefusals(t *testing.T) {
 		{"a page with 200", 200, "text/html", page, providers.Transient, "captive portal", "html"},
 		{"an error with 200", 200, "application/json", `{"error":"invalid_grant"}`, providers.NeedsUser, "sign in again", ""},
 		{"no token", 200, "application/json", `{"token_type":"Bearer"}`, providers.Transient, "not that of an OAuth 2.0 server", ""},
+		{"a token of another type", 200, "application/json", `{"access_token":"access-1","token_type":"DPoP"}`, providers.Misconfigured, "type DPoP", ""},
 		{"a redirect", 302, "text/plain", "", providers.Misconfigured, "HTTP 302", ""},
 	}
 	for _, tt := range tests {
@@ -293,7 +183,12 @@ func TestBadArguments(t *testing.T) {
 			want(t, err, providers.Misconfigured, tt.text)
 		})
 	}
-	_, err := generic.ClientCredentials(good, generic.Client{ID: clientID}, generic.Options{})
+	noKey := generic.Options{Cache: providers.CacheOptions{Store: new(providers.MemoryStore)}}
+	_, err := generic.RefreshToken(good, client(), refresh, noKey)
+	want(t, err, providers.Misconfigured, "needs a Key")
+	_, err = generic.ClientCredentials(good, client(), noKey)
+	want(t, err, providers.Misconfigured, "needs a Key")
+	_, err = generic.ClientCredentials(good, generic.Client{ID: clientID}, generic.Options{})
 	want(t, err, providers.Misconfigured, "Client.Secret is empty")
 	if got := fmt.Sprintf("%+v", client()); got != fmt.Sprintf("{ID:%s Secret:%v}", clientID, sasl.NewSecret("x")) {
 		t.Errorf("a client prints as %s", got)
@@ -318,4 +213,21 @@ func TestClientCredentials(t *testing.T) {
 			t.Errorf("form %v", form)
 		}
 	})
+}
+
+// A refresh token that comes with the token of a client is none of a user's grant
+// (RFC 6749, Section 4.4.3).
+func TestClientCredentialsHasNoGrant(t *testing.T) {
+	store := new(providers.MemoryStore)
+	o := generic.Options{HTTPClient: answering(200, "application/json", tokenAnswer), Cache: providers.CacheOptions{Store: store, Key: "k"}}
+	tokens, err := generic.ClientCredentials(generic.Server{TokenURL: "https://id.example.com/token"}, client(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tokens.Token(t.Context(), sasl.TokenRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if status, err := providers.Inspect(t.Context(), store, "k"); err != nil || status.Grant {
+		t.Errorf("%+v, %v, want a token and no grant", status, err)
+	}
 }

@@ -3,6 +3,7 @@ package generic
 import (
 	"net/http"
 	"slices"
+	"time"
 
 	"golang.org/x/oauth2"
 )
@@ -19,6 +20,11 @@ type Server struct {
 	// refused (RFC 9207, Section 2.4).
 	Issuer string
 
+	// NamesIssuer says that the authority names itself in every answer of its
+	// authorization endpoint (RFC 9207, Section 3). An answer that does not is
+	// refused then: it may be another authority's.
+	NamesIssuer bool
+
 	TokenURL  string // token endpoint; always needed
 	AuthURL   string // authorization endpoint, for [Login]
 	DeviceURL string // device authorization endpoint, for [LoginDevice]
@@ -32,7 +38,7 @@ type Server struct {
 	Scopes []string
 
 	// AuthParams are added to the authorization request, such as
-	// "access_type": "offline".
+	// "access_type": "offline". They cannot take the place of what [Login] sends.
 	AuthParams map[string]string
 }
 
@@ -41,10 +47,10 @@ type Server struct {
 type ClientAuth int
 
 const (
-	// AuthBasic is HTTP Basic, which every authority has to support.
-	AuthBasic ClientAuth = iota
-	// AuthParams is parameters in the request body, which some want instead.
-	AuthParams
+	// ClientSecretBasic is HTTP Basic, which every authority has to support.
+	ClientSecretBasic ClientAuth = iota
+	// ClientSecretPost is parameters in the request body, which some want instead.
+	ClientSecretPost
 )
 
 // check returns what is wrong with the endpoint that all flows need.
@@ -53,7 +59,7 @@ func (s Server) check() error { return checkURL("Server.TokenURL", s.TokenURL) }
 // config is made for each request, for it holds the client's secret in the open.
 func (s Server) config(c Client) *oauth2.Config {
 	style := oauth2.AuthStyleInHeader
-	if s.ClientAuth == AuthParams || c.Secret.IsZero() { // a public client only says who it is (RFC 6749, Section 3.2.1)
+	if s.ClientAuth == ClientSecretPost || c.Secret.IsZero() { // a public client only says who it is (RFC 6749, Section 3.2.1)
 		style = oauth2.AuthStyleInParams
 	}
 	return &oauth2.Config{
@@ -70,4 +76,5 @@ type session struct {
 	server Server
 	client Client
 	http   *http.Client
+	limit  time.Duration // of each request; 0: that of its context alone
 }

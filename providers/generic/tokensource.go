@@ -39,6 +39,7 @@ func FromTokenSource(ts oauth2.TokenSource) *providers.Cache {
 		case token == nil:
 			return providers.Response{}, misconfigured("the token source returned neither a token nor an error")
 		}
-		return providers.Response{Token: response(token).Token}, nil // the source keeps its refresh token
+		got, err := s.response(token)
+		return providers.Response{Token: got.Token}, err // the source keeps its refresh token
 	}), providers.CacheOptions{})
 }

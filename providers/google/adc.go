@@ -3,6 +3,7 @@ package google
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -35,16 +36,16 @@ type DefaultOptions struct {
 //   - A service account's key is a [Delegation], as of [ServiceAccountKey].
 //   - The service account of the machine, credentials of another cloud, and those
 //     that stand for a service account are a Delegation, as of [Keyless].
-//   - A user's credentials are that of [AuthorizedUserJSON], if they have the scope
-//     https://mail.google.com/, which those of gcloud do not have by themselves;
-//     with a ServiceAccount, they are the [Base] of a Delegation.
+//   - A user's credentials are a generator as of [AuthorizedUserJSON], if they have
+//     the scope https://mail.google.com/, which those of gcloud do not have by
+//     themselves; with a ServiceAccount, they are the [Base] of a Delegation.
 func Default(o DefaultOptions) (sasl.TokenGenerator, error) {
 	file, err := defaultFile()
 	if err != nil {
 		return nil, err
 	}
 	if file == nil {
-		return Keyless(o.ServiceAccount, attached(), KeylessOptions{Options: o.Options})
+		return orNil(Keyless(o.ServiceAccount, attached(), KeylessOptions{Options: o.Options}))
 	}
 	f, err := parseCredentials(file)
 	if err != nil {
@@ -52,7 +53,7 @@ func Default(o DefaultOptions) (sasl.TokenGenerator, error) {
 	}
 	switch {
 	case f.Type == typeKey && (o.ServiceAccount == "" || o.ServiceAccount == f.ClientEmail):
-		return ServiceAccountKey(file, o.Options)
+		return orNil(ServiceAccountKey(file, o.Options))
 	case f.Type == typeUser && o.ServiceAccount == "":
 		return mailUser(f, o.Options)
 	case f.Type == typeImpersonated && o.ServiceAccount == "":
@@ -61,13 +62,21 @@ func Default(o DefaultOptions) (sasl.TokenGenerator, error) {
 		if err != nil {
 			return nil, err
 		}
-		return Keyless(account, source, KeylessOptions{Options: o.Options, Delegates: f.Delegates})
+		return orNil(Keyless(account, source, KeylessOptions{Options: o.Options, Delegates: f.Delegates}))
 	}
 	base, err := baseOf(file, o.Options, 0)
 	if err != nil {
 		return nil, err
 	}
-	return Keyless(o.ServiceAccount, base, KeylessOptions{Options: o.Options})
+	return orNil(Keyless(o.ServiceAccount, base, KeylessOptions{Options: o.Options}))
+}
+
+// orNil keeps a nil pointer from becoming a generator that is not nil.
+func orNil[G sasl.TokenGenerator](g G, err error) (sasl.TokenGenerator, error) {
+	if err != nil {
+		return nil, err
+	}
+	return g, nil
 }
 
 // DefaultBase returns a [Base] over the credentials that [Default] finds, for
@@ -127,7 +136,7 @@ func mailUser(f *credentialsFile, o Options) (sasl.TokenGenerator, error) {
 	if err := f.useTokenURI(&o); err != nil {
 		return nil, err
 	}
-	return newRefreshToken(f.client(), sasl.NewSecret(f.RefreshToken), mailScope, o)
+	return orNil(newRefreshToken(f.client(), sasl.NewSecret(f.RefreshToken), mailScope, o))
 }
 
 // defaultFile returns the contents of the file of default credentials, nil if
@@ -141,9 +150,9 @@ func defaultFile() ([]byte, error) {
 	if path == "" {
 		return nil, nil
 	}
-	file, err := os.ReadFile(path)
+	file, err := readCredentials(path)
 	switch {
-	case err == nil && file != nil:
+	case err == nil:
 		return file, nil
 	case !wanted && errors.Is(err, fs.ErrNotExist):
 		return nil, nil
@@ -153,6 +162,21 @@ func defaultFile() ([]byte, error) {
 		e.Hint = "see what GOOGLE_APPLICATION_CREDENTIALS names"
 	}
 	return nil, e
+}
+
+// readCredentials reads a file, unless it is larger than any credentials are.
+func readCredentials(path string) ([]byte, error) {
+	const most = 1 << 20
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	file, err := io.ReadAll(io.LimitReader(f, most+1))
+	if len(file) > most {
+		return nil, errors.New("the file is larger than 1 MiB")
+	}
+	return file, err
 }
 
 // gcloudFile returns where gcloud leaves default credentials, "" if this user has

@@ -160,18 +160,22 @@ func TestDefaultRefusals(t *testing.T) {
 		{"distributed cloud", `{"type":"gdch_service_account"}`, "google: this is a credential of Google Distributed Cloud (gdch_service_account), and service_account is wanted; there are no mailboxes"},
 		{"no type", `{}`, "google: the credentials have no type; service_account is what is wanted"},
 		{"new type", `{"type":"new"}`, "google: credentials of type new are not known; service_account is what is wanted"},
-		{"nonsense", `ya29.leaked`, "google: the credentials are not JSON"},
+		{"nonsense", `ya29.leaked`, "google: the credentials are not JSON of the right form"},
 		{"no source", `{"type":"impersonated_service_account"}`, "google: credentials of type impersonated_service_account name a service account and hold source_credentials; these do not"},
 		{"source of no use", string(impersonatedFile(`{"type":"gdch_service_account"}`, "")), "google: this is a credential of Google Distributed Cloud (gdch_service_account), and service_account is wanted; there are no mailboxes"},
 		{"many stand-ins", nested(9), "google: credentials of type impersonated_service_account name a service account and hold source_credentials; these do not"},
 		{"other universe", `{"type":"service_account","universe_domain":"example.com"}`, "google: credentials of the universe example.com are of no use: mailboxes are in googleapis.com"},
+		{"very large", strings.Repeat(" ", 1<<20) + userFile, "google: the default credentials cannot be read: the file is larger than 1 MiB; see what GOOGLE_APPLICATION_CREDENTIALS names"},
 		{"user without a grant", `{"type":"authorized_user","client_id":"x"}`, "google: there is no refresh token: the consent that yields one asks for access_type=offline"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			defaultTo(t, []byte(tt.file), true)
-			_, err := google.Default(google.DefaultOptions{})
+			tokens, err := google.Default(google.DefaultOptions{})
 			wantMisconfigured(t, err, tt.want)
+			if tokens != nil {
+				t.Errorf("a generator %T besides the error", tokens)
+			}
 			if tt.name == "user without a grant" {
 				return
 			}

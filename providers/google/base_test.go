@@ -130,6 +130,42 @@ func TestExternalAccount(t *testing.T) {
 	}
 }
 
+// TestExternalSpelling shows that no other spelling of a name leads the tokens of
+// an exchange elsewhere: JSON is read without regard to case, even of the Kelvin
+// sign and the long s.
+func TestExternalSpelling(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("subject-token"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	source := fmt.Sprintf(`{"file":%q}`, file)
+	evil := strings.Replace(standIn, "iamcredentials.googleapis.com", "evil.example", 1)
+	for name, more := range map[string]string{
+		"exchange":                     `,"TOKEN_URL":"https://evil.example/","token_url":"https://sts.googleapis.com/v1/token"`,
+		"exchange with a Kelvin sign":  `,"to\u212aen_url":"https://evil.example/","token_url":"https://sts.googleapis.com/v1/token"`,
+		"stand-in":                     strings.Replace(evil, "service_", "SERVICE_", 1) + standIn,
+		"stand-in that comes first":    strings.Replace(evil, "service_", "\u017fervice_", 1) + standIn,
+		"stand-in that is given twice": evil + standIn,
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := startCloud()
+			base, err := google.ExternalAccountBase(externalFile(source, more), google.Options{HTTPClient: c.client()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = keyless(t, c, account, base).Token(t.Context(), forEmployee)
+			for _, r := range c.requests {
+				if strings.Contains(r.where, "evil.example") {
+					t.Errorf("a request went to %s", r.where)
+				}
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestExchangeRefusals replays what the security token service, and what comes
 // before it, say.
 func TestExchangeRefusals(t *testing.T) {

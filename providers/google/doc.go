@@ -71,6 +71,11 @@
 // testing. The error is a [providers.Error] of kind NeedsUser, whose text says
 // what to look at; the answer is always a new consent.
 //
+// When Google's token server is out of order, nobody notices while the present
+// token is good. In a program that sends all the time that is five minutes at
+// least, or as long as Early in Options.Cache says. After that the error is of
+// kind Transient, until the server is back.
+//
 // The scope gmail.send is for Google's HTTP interface. A token that has no other
 // is refused by Gmail's SMTP server.
 package google

@@ -140,6 +140,7 @@ func (q *question) refusal(a *answer) error {
 	}
 	e.Kind = providers.Classify(status, a.code)
 	if e.Kind == providers.Transient {
+		e.Description = cmp.Or(e.Description, "the server is out of order or busy")
 		return e
 	}
 	for _, row := range q.rows {

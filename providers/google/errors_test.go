@@ -73,12 +73,30 @@ func TestRefusals(t *testing.T) {
 				if !strings.HasPrefix(err.Error(), "google: ") {
 					t.Errorf("error %q does not say whose it is", err)
 				}
+				if failure.Code == "" && failure.Description == "" {
+					t.Errorf("error %q does not say what is wrong", err)
+				}
 				wantNoSecret(t, fmt.Sprintf("%v %+v %#v", err, *failure, *failure))
 				if s.hits() != 1 {
 					t.Errorf("%d requests, want 1", s.hits())
 				}
 			})
 		})
+	}
+}
+
+// TestPlainSecrets shows that secrets are kept out of errors though nothing in
+// their look gives them away.
+func TestPlainSecrets(t *testing.T) {
+	s := &tokenServer{answer: answers(400, `{"error":"invalid_grant","error_description":"no horse battery and no staple"}`)}
+	client := google.Client{ID: "id", Secret: sasl.NewSecret("horse battery")}
+	tokens, err := google.RefreshToken(client, sasl.NewSecret("staple"), google.Options{HTTPClient: s.client()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = tokens.Token(t.Context(), sasl.TokenRequest{})
+	if text := fmt.Sprint(err); !strings.Contains(text, "no [redacted] and no [redacted]") {
+		t.Errorf("error %q", text)
 	}
 }
 

@@ -63,11 +63,7 @@ type external struct {
 }
 
 func newExternal(file []byte, f *credentialsFile, o Options) (*external, error) {
-	var fields map[string]json.RawMessage
-	var tokenURL string
-	if json.Unmarshal(file, &fields) != nil || fields["token_url"] != nil && json.Unmarshal(fields["token_url"], &tokenURL) != nil {
-		return nil, misconfigured("the credentials are not JSON of the right form")
-	}
+	tokenURL := f.TokenURL
 	if o.STSURL == "" && tokenURL != "" && !isGoogle(tokenURL) {
 		return nil, misconfigured("token_url is not a https URL of googleapis.com; set Options.STSURL if it is meant")
 	}
@@ -77,9 +73,7 @@ func newExternal(file []byte, f *credentialsFile, o Options) (*external, error) 
 			return nil, err
 		}
 	}
-	fields["token_url"], _ = json.Marshal(tokenURL) // a string can be encoded
-	delete(fields, "service_account_impersonation_url")
-	clean, err := json.Marshal(fields)
+	clean, err := withTokenURL(file, tokenURL)
 	if err != nil {
 		return nil, misconfigured("the credentials are not JSON of the right form")
 	}
@@ -91,6 +85,22 @@ func newExternal(file []byte, f *credentialsFile, o Options) (*external, error) 
 		return nil, localFailure(err)
 	}
 	return e, nil
+}
+
+// withTokenURL returns the file with that token_url and with nobody to stand for.
+// It leaves no other spelling of either name: the decoder of JSON would take it.
+func withTokenURL(file []byte, tokenURL string) ([]byte, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(file, &fields); err != nil {
+		return nil, err
+	}
+	for name := range fields {
+		if strings.EqualFold(name, "token_url") || strings.EqualFold(name, "service_account_impersonation_url") {
+			delete(fields, name)
+		}
+	}
+	fields["token_url"], _ = json.Marshal(tokenURL) // a string can be encoded
+	return json.Marshal(fields)
 }
 
 // source returns a source for the requests of one context, which x/oauth2 binds

@@ -54,6 +54,7 @@ type credentialsFile struct {
 
 	QuotaProject string `json:"quota_project_id"` // whose quota requests count towards
 
+	TokenURL         string          `json:"token_url"`
 	ImpersonationURL string          `json:"service_account_impersonation_url"`
 	Delegates        []string        `json:"delegates"`
 	Source           json.RawMessage `json:"source_credentials"`
@@ -71,7 +72,7 @@ func parseCredentials(file []byte) (*credentialsFile, error) {
 	f := new(credentialsFile)
 	// The decoder's error might quote a secret.
 	if json.Unmarshal(file, f) != nil {
-		return nil, misconfigured("the credentials are not JSON")
+		return nil, misconfigured("the credentials are not JSON of the right form")
 	}
 	switch {
 	case f.Installed != nil || f.Web != nil:

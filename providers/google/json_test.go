@@ -44,9 +44,9 @@ func TestAuthorizedUserJSON(t *testing.T) {
 func TestOtherJSON(t *testing.T) {
 	foreign := "google: token_uri is not a https URL of googleapis.com; set Options.TokenURL if it is meant"
 	tests := []struct{ name, file, want string }{
-		{"nothing", ``, "google: the credentials are not JSON"},
-		{"a list", `[]`, "google: the credentials are not JSON"},
-		{"cut off", `{"refresh_token":"` + refreshValue, "google: the credentials are not JSON"},
+		{"nothing", ``, "google: the credentials are not JSON of the right form"},
+		{"a list", `[]`, "google: the credentials are not JSON of the right form"},
+		{"cut off", `{"refresh_token":"` + refreshValue, "google: the credentials are not JSON of the right form"},
 		{"empty", `{}`, "google: the OAuth client has no id"},
 		{"no grant", `{"client_id":"x"}`, "google: there is no refresh token: the consent that yields one asks for access_type=offline"},
 		{"client file", `{"installed":{"client_id":"x","client_secret":"` + clientSecret + `"}}`, "google: this file describes an OAuth client and holds no user's consent: it has no refresh token. Give its client id and secret to Login, which gets one"},
@@ -59,6 +59,7 @@ func TestOtherJSON(t *testing.T) {
 		{"unknown type", `{"type":"new_kind"}`, "google: credentials of type new_kind are not known; authorized_user is what is wanted"},
 		{"other universe", `{"universe_domain":"example.com"}`, "google: credentials of the universe example.com are of no use: mailboxes are in googleapis.com"},
 		{"foreign server", `{"client_id":"x","refresh_token":"y","token_uri":"https://googleapis.com.example/token"}`, foreign},
+		{"foreign server, similar name", `{"client_id":"x","refresh_token":"y","token_uri":"https://mygoogleapis.com/token"}`, foreign},
 		{"no TLS", `{"client_id":"x","refresh_token":"y","token_uri":"http://oauth2.googleapis.com/token"}`, foreign},
 		{"user info", `{"client_id":"x","refresh_token":"y","token_uri":"https://a@oauth2.googleapis.com/token"}`, foreign},
 	}

@@ -211,3 +211,22 @@ func TestUnnamedAccount(t *testing.T) {
 	_, err := keyless(t, c, "", base).Token(t.Context(), forEmployee)
 	wantMisconfigured(t, err, "google: the credentials do not tell which service account is to sign: name it")
 }
+
+// TestLongLifeOfABase shows that a lifetime beyond all measure is a long one.
+func TestLongLifeOfABase(t *testing.T) {
+	c := startCloud()
+	c.set(atMetadata, answers(200, `{"access_token":"`+leakedBase+`","expires_in":9223372036854775807,"token_type":"Bearer"}`))
+	base := machineBase(t, c)
+	synctest.Test(t, func(t *testing.T) {
+		d := keyless(t, c, account, base)
+		for _, user := range []string{"a@example.com", "b@example.com", "c@example.com"} {
+			if _, err := d.Token(t.Context(), sasl.TokenRequest{Username: user}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Hour)
+		}
+		if n := len(c.at(atMetadata)); n != 1 {
+			t.Errorf("%d requests for the token of the machine in three hours, want 1", n)
+		}
+	})
+}

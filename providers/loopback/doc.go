@@ -5,8 +5,9 @@
 //	r, err := loopback.Listen(ctx, "")
 //	if err != nil { ... }
 //	defer r.Close()
-//	authorizationURL := ... r.URL() as redirect_uri, r.State() as state ...
-//	if err := loopback.OpenBrowser(ctx, authorizationURL); err != nil { ... }
+//	page := ... the authorization URL, with r.URL() as redirect_uri and r.State() as state ...
+//	fmt.Println("If no browser opens, go to", page)
+//	go loopback.OpenBrowser(ctx, page) // it may return no sooner than the browser
 //	answer, err := r.Wait(ctx)
 //	if err != nil { ... }
 //	code := answer.Get("code") // or answer.Get("error")

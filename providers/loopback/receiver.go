@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/url"
@@ -39,12 +41,18 @@ type Receiver struct {
 	state string
 	once  sync.Once
 	came  chan url.Values // the answer
+
+	closing sync.Once
+	closed  chan struct{}
 }
 
 // Listen opens a port on loopback. addr is host:port, where the host is an address
 // such as 127.0.0.1 or the name localhost, as the redirect URI that is registered
 // has it; zero means a free port of 127.0.0.1. An address that others can reach is
-// refused.
+// refused. ctx bounds the opening alone; Close ends what was opened.
+//
+// Prefer an address to localhost, if the authority lets you: a browser may take
+// that name for [::1], where another program may listen (RFC 8252, Section 8.3).
 func Listen(ctx context.Context, addr string) (*Receiver, error) {
 	if addr == "" {
 		addr = anyPort
@@ -60,12 +68,20 @@ func Listen(ctx context.Context, addr string) (*Receiver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loopback: listening for the browser's answer: %w", err)
 	}
-	r := &Receiver{listener: listener, host: host, state: rand.Text(), came: make(chan url.Values, 1)}
+	if at, ok := listener.Addr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() { // whatever this machine takes for localhost
+		listener.Close()
+		return nil, fmt.Errorf("loopback: %q is %v on this machine, which is no loopback address", host, listener.Addr())
+	}
+	r := &Receiver{
+		listener: listener, host: host, state: rand.Text(),
+		came: make(chan url.Values, 1), closed: make(chan struct{}),
+	}
 	r.server = &http.Server{
 		Handler:           http.HandlerFunc(r.receive),
 		ReadTimeout:       readTimeout,
 		ReadHeaderTimeout: readTimeout,
 		MaxHeaderBytes:    maxRequest,
+		ErrorLog:          log.New(io.Discard, "", 0), // what strangers do wrong is nobody's business
 	}
 	r.served.Go(func() { _ = r.server.Serve(listener) }) // until Close
 	return r, nil
@@ -82,24 +98,29 @@ func (r *Receiver) URL() string {
 func (r *Receiver) Root() string { return strings.TrimSuffix(r.URL(), path) }
 
 // State is what the authorization request has to carry as state, and what tells its
-// answer from anything else that arrives (RFC 6749, Section 10.12). It has 128
-// random bits.
+// answer from anything else that arrives (RFC 6749, Section 10.12). It has at
+// least 128 random bits.
 func (r *Receiver) State() string { return r.state }
 
 // Wait returns the parameters of the first redirect that brings the state: those
 // of the query (RFC 6749, Section 4.1.2) or of a posted form (OAuth 2.0 Form Post
-// Response Mode). It returns them once. The error is the context's.
+// Response Mode). It returns them once. No parameter comes twice in them (RFC 6749,
+// Section 3.1). The error matches that of ctx, or [net.ErrClosed] after Close.
 func (r *Receiver) Wait(ctx context.Context) (url.Values, error) {
 	select {
 	case answer := <-r.came:
 		return answer, nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("loopback: waiting for the browser's answer: %w", ctx.Err())
+	case <-r.closed:
+		return nil, fmt.Errorf("loopback: waiting for the browser's answer: %w", net.ErrClosed)
 	}
 }
 
-// Close stops listening. It waits a moment for a page that is on its way.
+// Close stops listening. It waits a moment for a page that is on its way, one
+// second at most. It returns nil, and may be called again.
 func (r *Receiver) Close() error {
+	r.closing.Do(func() { close(r.closed) })
 	ctx, cancel := context.WithTimeout(context.Background(), farewell)
 	defer cancel()
 	if r.server.Shutdown(ctx) != nil {
@@ -122,7 +143,7 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request) {
 	case req.Method == http.MethodPost && req.ParseForm() == nil:
 		answer = req.PostForm
 	}
-	if len(answer["state"]) != 1 || len(answer["code"])+len(answer["error"]) != 1 || !r.take(answer) {
+	if len(answer["state"]) != 1 || len(answer["code"])+len(answer["error"]) != 1 || repeats(answer) || !r.take(answer) {
 		show(w, http.StatusBadRequest, "Nothing is waited for here", "This address takes the answer of one sign-in, once.")
 		return
 	}
@@ -141,6 +162,17 @@ func (r *Receiver) take(answer url.Values) (taken bool) {
 	}
 	r.once.Do(func() { r.came <- answer; taken = true })
 	return taken
+}
+
+// repeats reports whether a parameter comes more than once, which could mean
+// different things to different readers.
+func repeats(answer url.Values) bool {
+	for _, values := range answer {
+		if len(values) > 1 {
+			return true
+		}
+	}
+	return false
 }
 
 func isLoopback(host string) bool {

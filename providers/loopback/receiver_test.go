@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -67,6 +68,7 @@ func TestReceiver(t *testing.T) {
 				"two codes":     {"state": {r.State()}, "code": {"evil", "evil"}},
 				"no answer":     {"state": {r.State()}},
 				"both answers":  {"state": {r.State()}, "code": {"evil"}, "error": {"evil"}},
+				"two issuers":   {"state": {r.State()}, "code": {"evil"}, "iss": {"https://a.example", "https://b.example"}},
 			} {
 				if status, _ := visit(t, method, r.URL(), form); status != http.StatusBadRequest {
 					t.Errorf("%s: status %d, want 400", name, status)
@@ -104,6 +106,24 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 	defer cancel()
 	if _, err := r.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v, want the context's error", err)
+	}
+}
+
+// Whoever waits for a Receiver that is closed need not wait for his context, too.
+func TestWaitEndsWithClose(t *testing.T) {
+	r := listen(t, "")
+	done := make(chan error)
+	go func() {
+		_, err := r.Wait(context.Background())
+		done <- err
+	}()
+	for range 2 {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := <-done; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("%v, want net.ErrClosed", err)
 	}
 }
 

@@ -1,0 +1,4 @@
+package generic
+
+// ParseToken is what Command reads the output of a program with.
+var ParseToken = parseToken
