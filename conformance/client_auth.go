@@ -45,7 +45,7 @@ func runLongToken(ctx context.Context, b *ClientBench) Verdict {
 	for xoauth2Line(fits+1) <= maxCommandLine {
 		fits++
 	}
-	scene := Scene{Token: b.Secret(fits), Mechanism: "XOAUTH2"}
+	scene := Scene{Token: b.Secret(fits), Server: mock.Options{Mechanisms: []string{"XOAUTH2"}}}
 	if v, ok := b.Control(ctx, scene); !ok {
 		return v
 	}
@@ -107,7 +107,7 @@ func (refuser) CheckToken(_ context.Context, c mock.TokenCheck) error {
 }
 
 func runErrorChallenge(ctx context.Context, b *ClientBench) Verdict {
-	scene := Scene{Token: b.Secret(secretLen), Mechanism: "XOAUTH2"}
+	scene := Scene{Token: b.Secret(secretLen), Server: mock.Options{Mechanisms: []string{"XOAUTH2"}}}
 	if v, ok := b.Control(ctx, scene); !ok {
 		return v
 	}
