@@ -2,6 +2,7 @@ package interop
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os/exec"
@@ -82,7 +83,7 @@ func (p program) complaint(stderr string) string {
 }
 
 // driver drives a program, which signs in with a password as it likes, and with a
-// token by XOAUTH2.
+// token by XOAUTH2 unless it is told otherwise.
 func (p program) driver(t *testing.T, path, ca string) conformance.DriverFunc {
 	return func(ctx context.Context, cfg conformance.ClientConfig, msg conformance.Message) conformance.Answer {
 		j := job{
@@ -92,14 +93,16 @@ func (p program) driver(t *testing.T, path, ca string) conformance.DriverFunc {
 		if cfg.TLS == conformance.ImplicitTLS {
 			j.mode = mock.ImplicitTLS
 		}
+		j.mechanism, j.timeout = cfg.Mechanism, cfg.Timeout
 		if cfg.Token != nil {
 			token, err := cfg.Token(ctx)
 			if err != nil {
 				return conformance.AnswerOf(err)
 			}
-			if j.mechanism, j.secret = "XOAUTH2", token; !slices.Contains(p.mechanisms, j.mechanism) {
-				return conformance.AnswerOf(errNoToken)
-			}
+			j.mechanism, j.secret = cmp.Or(cfg.Mechanism, "XOAUTH2"), token
+		}
+		if j.mechanism != "" && !slices.Contains(p.mechanisms, j.mechanism) {
+			return conformance.AnswerOf(errNoMechanism)
 		}
 		args, stdin := p.command(t, j)
 		cmd := programCommand(ctx, t, path, args, stdin)

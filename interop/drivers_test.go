@@ -22,12 +22,9 @@ import (
 	"github.com/seed-55a66e92/postern/conformance"
 )
 
-// errNoToken says that a client cannot sign in by a token, as it is used here, and
-// errNoMechanism that it can by none of the mechanisms that are offered.
-var (
-	errNoToken     = fmt.Errorf("%w: it has no mechanism that takes a token", errors.ErrUnsupported)
-	errNoMechanism = fmt.Errorf("%w: it has none of the mechanisms that are offered", errors.ErrUnsupported)
-)
+// errNoMechanism says that a client has no mechanism that is offered and takes the
+// credential.
+var errNoMechanism = fmt.Errorf("%w: it has none of the mechanisms", errors.ErrUnsupported)
 
 // errNoAuth is what SendMail of net/smtp and of go-smtp says to a server without
 // AUTH.
@@ -60,8 +57,8 @@ func dialDriven(ctx context.Context, cfg conformance.ClientConfig) (net.Conn, *t
 
 // driveNetSMTP drives net/smtp's client, by password.
 func driveNetSMTP(ctx context.Context, cfg conformance.ClientConfig, msg conformance.Message) conformance.Answer {
-	if cfg.Token != nil {
-		return conformance.AnswerOf(errNoToken)
+	if cfg.Token != nil || cfg.Mechanism != "" && cfg.Mechanism != "PLAIN" {
+		return conformance.AnswerOf(errNoMechanism)
 	}
 	return conformance.AnswerOf(sendNetSMTP(ctx, cfg, msg))
 }
@@ -114,6 +111,9 @@ func sendGoSMTP(ctx context.Context, cfg conformance.ClientConfig, msg conforman
 		return err
 	}
 	c.DebugWriter = cfg.Log
+	if cfg.Timeout > 0 {
+		c.CommandTimeout, c.SubmissionTimeout = cfg.Timeout, cfg.Timeout
+	}
 	if ok, _ := c.Extension("AUTH"); !ok {
 		return errNoAuth
 	}
@@ -132,12 +132,15 @@ func sendGoSMTP(ctx context.Context, cfg conformance.ClientConfig, msg conforman
 
 // goSASLClient returns a mechanism of go-sasl that the server offers.
 func goSASLClient(ctx context.Context, cfg conformance.ClientConfig, c *gosmtp.Client) (gosasl.Client, error) {
+	usable := func(mechanism string) bool {
+		return (cfg.Mechanism == "" || cfg.Mechanism == mechanism) && offers(c.Extension, mechanism)
+	}
 	switch {
-	case cfg.Token == nil && offers(c.Extension, gosasl.Plain):
+	case cfg.Token == nil && usable(gosasl.Plain):
 		return gosasl.NewPlainClient("", cfg.Username, cfg.Password), nil
-	case cfg.Token == nil && offers(c.Extension, gosasl.Login):
+	case cfg.Token == nil && usable(gosasl.Login):
 		return gosasl.NewLoginClient(cfg.Username, cfg.Password), nil
-	case cfg.Token == nil || !offers(c.Extension, gosasl.OAuthBearer):
+	case cfg.Token == nil || !usable(gosasl.OAuthBearer):
 		return nil, errNoMechanism
 	}
 	token, err := cfg.Token(ctx)
@@ -184,6 +187,15 @@ func sendGoMail(ctx context.Context, cfg conformance.ClientConfig, msg conforman
 			return err
 		}
 		options = append(options, gomail.WithPassword(token), gomail.WithSMTPAuth(gomail.SMTPAuthXOAUTH2))
+	}
+	if cfg.Mechanism == "OAUTHBEARER" {
+		return errNoMechanism
+	}
+	if cfg.Mechanism != "" {
+		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthType(cfg.Mechanism)))
+	}
+	if cfg.Timeout > 0 {
+		options = append(options, gomail.WithTimeout(cfg.Timeout))
 	}
 	client, err := gomail.NewClient(host, options...)
 	if err != nil {

@@ -40,6 +40,9 @@ set_date_header off
 remove_bcc_headers off
 undisclosed_recipients off
 `, j.port(), starttls, j.ca, method, j.user, secretFile(t, "secret", []byte(j.secret+"\n")))
+	if j.timeout > 0 {
+		config += fmt.Sprintf("timeout %d\n", int(j.timeout.Seconds()))
+	}
 	args := []string{"--file=" + secretFile(t, "msmtprc", []byte(config)), "--from=" + j.from}
 	if j.verbose {
 		args = append(args, "--debug")

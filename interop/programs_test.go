@@ -40,6 +40,10 @@ type job struct {
 	message   []byte
 	ca        string // file with the authority to trust
 	verbose   bool   // the program says all that it can
+
+	// timeout is how long to wait for the server, each time anew. Zero means as long
+	// as the program does by itself.
+	timeout time.Duration
 }
 
 // bearer reports whether the secret is a token.

@@ -3,6 +3,7 @@ package interop
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -31,6 +32,9 @@ func swaksCommand(t *testing.T, j job) ([]string, []byte) {
 		"auth " + cmp.Or(j.mechanism, "PLAIN,LOGIN"), "auth-user " + j.user, "auth-password " + j.secret,
 		"from " + cmp.Or(j.from, "<>"), "to " + strings.Join(j.to, ","),
 		"data @" + secretFile(t, "data", bytes.TrimSuffix(j.message, []byte("\r\n"))), // it adds an end of line
+	}
+	if j.timeout > 0 {
+		options = append(options, fmt.Sprintf("timeout %ds", int(j.timeout.Seconds())))
 	}
 	if !j.verbose {
 		options = append(options, "suppress-data")
