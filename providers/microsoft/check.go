@@ -1,6 +1,7 @@
 package microsoft
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -136,9 +137,10 @@ func (s *settings) checkStore(user string) error {
 			Kind: providers.Misconfigured, Provider: provider, Description: "the record in Options.Cache.Store cannot be read", Err: err,
 			Hint: "check Options.Cache, and whether this program may read what is there",
 		}
-	case s.app && !stored.IsZero():
-		return misconfigured("the record in Options.Cache.Store is that of a user's sign-in: an application needs a Key of its own")
-	case s.app || stored.IsZero() || !s.Cache.Grant.IsZero(): // a grant that is configured takes its place
+	case s.app && !stored.IsZero() && !stored.Equal(s.Cache.Grant), !s.app && markedBy(stored) != "":
+		return misconfigured("the record in Options.Cache.Store is that of " + cmp.Or(markedBy(stored), "a user's sign-in") +
+			": each application and each user needs a Key of its own")
+	case stored.IsZero(), !s.Cache.Grant.IsZero(): // what is configured takes its place
 		return nil
 	}
 	return s.checkGrant(stored, user)

@@ -41,6 +41,7 @@ func ManagedIdentity(o Options, id Identity) (*App, error) {
 		return nil, err
 	}
 	s.forItself()
+	s.Cache.Grant = id.mark(s.Scope)
 	if err := firstOf(s.checkAppScope(), s.checkStore("")); err != nil {
 		return nil, err
 	}
