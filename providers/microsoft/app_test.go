@@ -172,7 +172,7 @@ func TestConstruction(t *testing.T) {
 	const (
 		shared = " stands for many directories: an application signs in to one, named by its id or domain"
 		graph  = "microsoft: Options.Scope is for Microsoft Graph, whose tokens Exchange refuses: use https://outlook.office365.com/.default"
-		noURL  = "microsoft: Options.Scope is not a https URL followed by /.default"
+		noURL  = "microsoft: Options.Scope is not an https URL followed by /.default"
 		user   = "microsoft: Options.Scope does not end in /.default: an application asks for all it was granted, such as https://outlook.office365.com/.default, and SMTP.Send is for users"
 		domain = "microsoft: Options.Tenant is neither the id nor the domain of a directory, such as contoso.onmicrosoft.com"
 		server = "microsoft: Options.Authority is not the https URL of a login server, such as https://login.microsoftonline.com, without a tenant"

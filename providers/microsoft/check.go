@@ -67,7 +67,7 @@ func (s *settings) checkAppScope() error {
 		return misconfigured("Options.Scope does not end in /.default: an application asks for all it was granted, such as " +
 			usual + ", and SMTP.Send is for users")
 	case err != nil || u.Scheme != "https" || u.Host == "":
-		return misconfigured("Options.Scope is not a https URL followed by /.default")
+		return misconfigured("Options.Scope is not an https URL followed by /.default")
 	case isGraph(u.Hostname()):
 		return misconfigured("Options.Scope is for Microsoft Graph, whose tokens Exchange refuses: use " + usual)
 	}

@@ -93,7 +93,7 @@ func TestRefusals(t *testing.T) {
 func TestErrorText(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, err := refused(401, "invalid_client", 7000222, "The provided client secret keys are expired.").app(t).Token(t.Context(), sasl.TokenRequest{})
-		want := "microsoft: invalid_client (HTTP 401): AADSTS7000222: The provided client secret keys are expired.; " +
+		want := "microsoft: invalid_client (HTTP 401): AADSTS7000222: The provided client secret keys are expired; " +
 			"the client secret has expired: make another in the app registration of " + clientID + ", or move to a certificate or a workload identity [correlation id bbbbbbbb-0000]"
 		if err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
