@@ -183,6 +183,11 @@ func TestMachines(t *testing.T) {
 			microsoft.Identity{ClientID: "c"},
 			"GET http://127.0.0.1/msi?api-version=2019-08-01&client_id=c&resource=https%3A%2F%2Foutlook.office365.com", "X-Identity-Header: h",
 		},
+		"Azure Arc": {
+			map[string]string{"IDENTITY_ENDPOINT": "http://127.0.0.1/arc", "IMDS_ENDPOINT": "http://127.0.0.1"},
+			microsoft.Identity{ClientID: "c"},
+			"GET http://127.0.0.1/arc?api-version=2020-06-01&client_id=c&resource=https%3A%2F%2Foutlook.office365.com", "Metadata: true",
+		},
 		"Cloud Shell":      {map[string]string{"MSI_ENDPOINT": "http://127.0.0.1/shell"}, microsoft.Identity{}, "POST http://127.0.0.1/shell", "Metadata: true"},
 		"Machine Learning": {map[string]string{"MSI_ENDPOINT": "http://127.0.0.1/ml", "MSI_SECRET": "s"}, microsoft.Identity{ClientID: "c"}, "GET http://127.0.0.1/ml?api-version=2017-09-01&clientid=c&resource=https%3A%2F%2Foutlook.office365.com", "Secret: s"},
 	} {
@@ -228,4 +233,25 @@ func TestMachines(t *testing.T) {
 			t.Errorf("a user-assigned identity: %v", err)
 		}
 	})
+}
+
+// Azure Arc names a file that proves that the program may ask. One that is not let
+// in there is told so.
+func TestAzureArc(t *testing.T) {
+	t.Setenv("IDENTITY_ENDPOINT", "http://127.0.0.1/arc")
+	t.Setenv("IMDS_ENDPOINT", "http://127.0.0.1")
+	o := microsoft.Options{HTTPClient: &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{
+			StatusCode: http.StatusUnauthorized, Body: http.NoBody, Request: r,
+			Header: http.Header{"Www-Authenticate": {"Basic realm=/var/opt/azcmagent/tokens/none.key"}},
+		}, nil
+	})}}
+	app, err := microsoft.ManagedIdentity(o, microsoft.Identity{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = app.Token(t.Context(), sasl.TokenRequest{})
+	if providers.KindOf(err) != providers.Misconfigured || err == nil || !strings.Contains(err.Error(), "group himds") {
+		t.Errorf("error %v, want Misconfigured with what to do", err)
+	}
 }
