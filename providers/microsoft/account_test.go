@@ -181,7 +181,7 @@ func TestStore(t *testing.T) {
 		{"nonsense", store, "nonsense", account(mailbox), "is damaged"},
 		{"damaged", store, "damaged", account(mailbox), "cannot be read"},
 		{"damaged, application", store, "damaged", app, "cannot be read"},
-		{"a user's, application", store, "mine", app, "is that of a user's sign-in: each application and each user needs a Key of its own"},
+		{"a user's, application", store, "mine", app, "is that of a user's sign-in: give each application and each user a Key of its own, or delete the record"},
 		{"an application's", store, "application", app, ""},
 		{"an application's, in capitals", store, "application", as(func(o *microsoft.Options) { o.Tenant = strings.ToUpper(o.Tenant) }, app), ""},
 		{"another application", store, "application", as(func(o *microsoft.Options) { o.ClientID = identity }, app), "is that of application " + clientID + " in tenant " + tenant},

@@ -139,7 +139,7 @@ func (s *settings) checkStore(user string) error {
 		}
 	case s.app && !stored.IsZero() && !stored.Equal(s.Cache.Grant), !s.app && markedBy(stored) != "":
 		return misconfigured("the record in Options.Cache.Store is that of " + cmp.Or(markedBy(stored), "a user's sign-in") +
-			": each application and each user needs a Key of its own")
+			": give each application and each user a Key of its own, or delete the record")
 	case stored.IsZero(), !s.Cache.Grant.IsZero(): // what is configured takes its place
 		return nil
 	}
