@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/seed-55a66e92/postern/mock"
@@ -131,36 +132,37 @@ func TestAssertion(t *testing.T) {
 // TestWorkloadIdentity shows what comes from the environment, and that the file is
 // read each time.
 func TestWorkloadIdentity(t *testing.T) {
-	a := startEntra(t, mock.AuthorityOptions{}, "")
 	name := filepath.Join(t.TempDir(), "token")
-	for variable, value := range map[string]string{
-		"AZURE_FEDERATED_TOKEN_FILE": name, "AZURE_CLIENT_ID": clientID, "AZURE_TENANT_ID": tenant, "AZURE_AUTHORITY_HOST": a.URL() + "/",
-	} {
-		t.Setenv(variable, value)
-	}
-	o := microsoft.Options{HTTPClient: a.HTTPClient(), Credential: microsoft.WorkloadIdentity()}
-	app, err := microsoft.NewApp(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = app.Token(t.Context(), sasl.TokenRequest{})
-	if providers.KindOf(err) != providers.Misconfigured || !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("without a file: %v", err)
-	}
-	for _, tt := range []struct {
-		life time.Duration
-		want string
-	}{{-time.Hour, "AADSTS700024"}, {time.Hour, ""}} {
-		token, err1 := a.FederatedToken("workload", "api://AzureADTokenExchange", tt.life)
-		err2 := os.WriteFile(name, []byte(token.Reveal()), 0o600)
-		if app, err = microsoft.NewApp(o); errors.Join(err1, err2, err) != nil {
-			t.Fatal(err1, err2, err)
+	synctest.Test(t, func(t *testing.T) {
+		a := startEntra(t, mock.AuthorityOptions{Network: mock.InMemory}, "")
+		for variable, value := range map[string]string{
+			"AZURE_FEDERATED_TOKEN_FILE": name, "AZURE_CLIENT_ID": clientID, "AZURE_TENANT_ID": tenant, "AZURE_AUTHORITY_HOST": a.URL() + "/",
+		} {
+			t.Setenv(variable, value)
 		}
-		_, err := app.Token(t.Context(), sasl.TokenRequest{})
-		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("life %v: %v, want %q", tt.life, err, tt.want)
+		app, err := microsoft.NewApp(microsoft.Options{HTTPClient: a.HTTPClient(), Credential: microsoft.WorkloadIdentity()})
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
+		_, err = app.Token(t.Context(), sasl.TokenRequest{})
+		if providers.KindOf(err) != providers.Misconfigured || !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("without a file: %v", err)
+		}
+		for _, tt := range []struct {
+			life time.Duration
+			want string
+		}{{-time.Hour, "AADSTS700024"}, {time.Hour, ""}} {
+			time.Sleep(time.Hour) // the failure is forgotten
+			token, err := a.FederatedToken("workload", "api://AzureADTokenExchange", tt.life)
+			if err = errors.Join(err, os.WriteFile(name, []byte(token.Reveal()), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			_, err = app.Token(t.Context(), sasl.TokenRequest{})
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("life %v: %v, want %q", tt.life, err, tt.want)
+			}
+		}
+	})
 }
 
 // TestMachines shows that every kind of host that MSAL knows is asked in its manner.
