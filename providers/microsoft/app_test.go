@@ -148,6 +148,25 @@ func TestEarlyRenewal(t *testing.T) {
 	})
 }
 
+// TestVeryEarlyRenewal shows the same at a time at which MSAL would still hand out
+// what it has.
+func TestVeryEarlyRenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := new(entra)
+		o := e.options()
+		o.Cache.Early = 20 * time.Minute
+		app, err := microsoft.ClientSecret(o, sasl.NewSecret(clientSecret))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want(t, app, sasl.TokenRequest{}, "t1")
+		time.Sleep(45 * time.Minute)
+		want(t, app, sasl.TokenRequest{}, "t1")
+		synctest.Wait()
+		want(t, app, sasl.TokenRequest{}, "t2")
+	})
+}
+
 // TestRefreshIn shows that Entra's own hint is obeyed.
 func TestRefreshIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -13,7 +13,9 @@ import (
 	"errors"
 	"io/fs"
 	"math/big"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -235,6 +237,23 @@ func TestMachines(t *testing.T) {
 			t.Errorf("a user-assigned identity: %v", err)
 		}
 	})
+}
+
+// Who issues the tokens of an identity is next door: no proxy leads there.
+func TestMachineWithoutProxy(t *testing.T) {
+	usual := http.DefaultTransport
+	t.Cleanup(func() { http.DefaultTransport = usual })
+	http.DefaultTransport = &http.Transport{
+		Proxy:       func(*http.Request) (*url.URL, error) { return nil, errors.New("a proxy was asked for") },
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, errNoNetwork },
+	}
+	app, err := microsoft.ManagedIdentity(microsoft.Options{}, microsoft.Identity{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := app.Token(t.Context(), sasl.TokenRequest{}); !errors.Is(err, errNoNetwork) {
+		t.Errorf("error %v, want that of the dialer", err)
+	}
 }
 
 // Azure Arc names a file that proves that the program may ask. One that is not let
