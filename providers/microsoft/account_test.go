@@ -136,6 +136,10 @@ func TestStore(t *testing.T) {
 		_, err := microsoft.ClientSecret(o, sasl.NewSecret(clientSecret))
 		return err
 	}
+	signIn := func(o microsoft.Options) error {
+		_, err := microsoft.LoginDevice(t.Context(), o, mailbox, nil)
+		return err
+	}
 	as := func(change func(*microsoft.Options), make construct) construct {
 		return func(o microsoft.Options) error { change(&o); return make(o) }
 	}
@@ -190,6 +194,8 @@ func TestStore(t *testing.T) {
 		{"another scope", store, "application", as(func(o *microsoft.Options) { o.Scope = "https://outlook.office.com/.default" }, app), "for https://outlook.office365.com/.default"},
 		{"an application's, managed identity", store, "application", machine(microsoft.Identity{}), "is that of application " + clientID},
 		{"an application's, account", store, "application", account(mailbox), "is that of application " + clientID},
+		{"an application's, sign-in", store, "application", signIn, "is that of application " + clientID},
+		{"a user's, sign-in", store, "mine", signIn, "needs a function"},
 		{"no key", store, "", account(mailbox), "Store needs a Key"},
 		{"open to others", files, "open", account(mailbox), "cannot be read: providers: "},
 		{"out of reach", &brokenStore{}, "k", account(mailbox), "cannot be read: providers: the disk is gone"},

@@ -104,6 +104,9 @@ func newLogin(o Options, user string) (*login, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkPlace(); err != nil {
+		return nil, err
+	}
 	client, err := s.users()
 	return &login{s, user, client}, err
 }
