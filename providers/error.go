@@ -70,25 +70,23 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	var b strings.Builder
-	b.WriteString(e.prefix())
-	b.WriteString(e.reason())
+	text := e.prefix() + e.reason()
 	if e.Status != 0 {
-		fmt.Fprintf(&b, " (HTTP %d)", e.Status)
+		text += fmt.Sprintf(" (HTTP %d)", e.Status)
 	}
 	if e.Code != "" && e.Description != "" {
-		b.WriteString(": " + e.Description)
+		text += ": " + e.Description
 	}
 	if e.Err != nil {
-		b.WriteString(": " + e.Err.Error())
+		text += ": " + e.Err.Error()
 	}
 	if e.Hint != "" {
-		b.WriteString("; " + e.Hint)
+		text = strings.TrimSuffix(text, ".") + "; " + e.Hint
 	}
 	if e.CorrelationID != "" {
-		b.WriteString(" [correlation id " + e.CorrelationID + "]")
+		text += " [correlation id " + e.CorrelationID + "]"
 	}
-	return b.String()
+	return text
 }
 
 func (e *Error) prefix() string {

@@ -28,7 +28,7 @@ func TestErrorText(t *testing.T) {
 				Kind: providers.NeedsUser, Provider: "google", Code: "invalid_grant", Status: 400,
 				Description: "Token has been expired or revoked.", Hint: "sign in again", CorrelationID: "c1",
 			},
-			"google: invalid_grant (HTTP 400): Token has been expired or revoked.; sign in again [correlation id c1]",
+			"google: invalid_grant (HTTP 400): Token has been expired or revoked; sign in again [correlation id c1]",
 		},
 		{
 			"network",

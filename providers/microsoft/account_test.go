@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -135,8 +136,38 @@ func TestStore(t *testing.T) {
 		_, err := microsoft.ClientSecret(o, sasl.NewSecret(clientSecret))
 		return err
 	}
-	unreadable := filepath.Join(t.TempDir(), "tokens")
-	if err := os.WriteFile(unreadable, nil, 0o600); err != nil {
+	signIn := func(o microsoft.Options) error {
+		_, err := microsoft.LoginDevice(t.Context(), o, mailbox, nil)
+		return err
+	}
+	as := func(change func(*microsoft.Options), make construct) construct {
+		return func(o microsoft.Options) error { change(&o); return make(o) }
+	}
+	machine := func(id microsoft.Identity) construct {
+		return func(o microsoft.Options) error { _, err := microsoft.ManagedIdentity(o, id); return err }
+	}
+	used := usual(a)
+	used.Cache.Store, used.Cache.Key = store, "application"
+	tokens, err := microsoft.ClientSecret(used, sasl.NewSecret(clientSecret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tokens.Token(t.Context(), sasl.TokenRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "tokens")
+	files, err := providers.NewFileStore(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := providers.SaveGrant(t.Context(), files, "open", providers.Response{Grant: mine[mailbox]}); err != nil {
+		t.Fatal(err)
+	}
+	records, err := filepath.Glob(filepath.Join(dir, "*"))
+	for _, name := range records {
+		err = errors.Join(err, os.Chmod(name, 0o644))
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	tests := []struct {
@@ -154,13 +185,27 @@ func TestStore(t *testing.T) {
 		{"nonsense", store, "nonsense", account(mailbox), "is damaged"},
 		{"damaged", store, "damaged", account(mailbox), "cannot be read"},
 		{"damaged, application", store, "damaged", app, "cannot be read"},
-		{"a user's, application", store, "mine", app, "an application needs a Key of its own"},
+		{"a user's, application", store, "mine", app, "is that of a user's sign-in: give each application and each user a Key of its own, or delete the record"},
+		{"an application's", store, "application", app, ""},
+		{"an application's, in capitals", store, "application", as(func(o *microsoft.Options) { o.Tenant = strings.ToUpper(o.Tenant) }, app), ""},
+		{"another application", store, "application", as(func(o *microsoft.Options) { o.ClientID = identity }, app), "is that of application " + clientID + " in tenant " + tenant},
+		{"another tenant", store, "application", as(func(o *microsoft.Options) { o.Tenant = "fabrikam.com" }, app), "is that of application " + clientID + " in tenant " + tenant},
+		{"another cloud", store, "application", as(func(o *microsoft.Options) { o.Cloud = microsoft.China }, app), "at login.microsoftonline.com"},
+		{"another scope", store, "application", as(func(o *microsoft.Options) { o.Scope = "https://outlook.office.com/.default" }, app), "for https://outlook.office365.com/.default"},
+		{"an application's, managed identity", store, "application", machine(microsoft.Identity{}), "is that of application " + clientID},
+		{"an application's, account", store, "application", account(mailbox), "is that of application " + clientID},
+		{"an application's, sign-in", store, "application", signIn, "is that of application " + clientID},
+		{"a user's, sign-in", store, "mine", signIn, "needs a function"},
 		{"no key", store, "", account(mailbox), "Store needs a Key"},
+		{"open to others", files, "open", account(mailbox), "cannot be read: providers: "},
 		{"out of reach", &brokenStore{}, "k", account(mailbox), "cannot be read: providers: the disk is gone"},
 		{"neither store nor grant", nil, "", account(mailbox), "no Options.Cache.Grant"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			if tt.store == files && runtime.GOOS == "windows" {
+				t.Skip("access is not a matter of the mode there")
+			}
 			o := usual(a)
 			o.Cache.Store, o.Cache.Key = tt.store, tt.key
 			err := tt.make(o)

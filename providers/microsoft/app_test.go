@@ -148,6 +148,25 @@ func TestEarlyRenewal(t *testing.T) {
 	})
 }
 
+// TestVeryEarlyRenewal shows the same at a time at which MSAL would still hand out
+// what it has.
+func TestVeryEarlyRenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := new(entra)
+		o := e.options()
+		o.Cache.Early = 20 * time.Minute
+		app, err := microsoft.ClientSecret(o, sasl.NewSecret(clientSecret))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want(t, app, sasl.TokenRequest{}, "t1")
+		time.Sleep(45 * time.Minute)
+		want(t, app, sasl.TokenRequest{}, "t1")
+		synctest.Wait()
+		want(t, app, sasl.TokenRequest{}, "t2")
+	})
+}
+
 // TestRefreshIn shows that Entra's own hint is obeyed.
 func TestRefreshIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -172,7 +191,7 @@ func TestConstruction(t *testing.T) {
 	const (
 		shared = " stands for many directories: an application signs in to one, named by its id or domain"
 		graph  = "microsoft: Options.Scope is for Microsoft Graph, whose tokens Exchange refuses: use https://outlook.office365.com/.default"
-		noURL  = "microsoft: Options.Scope is not a https URL followed by /.default"
+		noURL  = "microsoft: Options.Scope is not an https URL followed by /.default"
 		user   = "microsoft: Options.Scope does not end in /.default: an application asks for all it was granted, such as https://outlook.office365.com/.default, and SMTP.Send is for users"
 		domain = "microsoft: Options.Tenant is neither the id nor the domain of a directory, such as contoso.onmicrosoft.com"
 		server = "microsoft: Options.Authority is not the https URL of a login server, such as https://login.microsoftonline.com, without a tenant"

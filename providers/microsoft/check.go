@@ -1,6 +1,7 @@
 package microsoft
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -66,7 +67,7 @@ func (s *settings) checkAppScope() error {
 		return misconfigured("Options.Scope does not end in /.default: an application asks for all it was granted, such as " +
 			usual + ", and SMTP.Send is for users")
 	case err != nil || u.Scheme != "https" || u.Host == "":
-		return misconfigured("Options.Scope is not a https URL followed by /.default")
+		return misconfigured("Options.Scope is not an https URL followed by /.default")
 	case isGraph(u.Hostname()):
 		return misconfigured("Options.Scope is for Microsoft Graph, whose tokens Exchange refuses: use " + usual)
 	}
@@ -125,9 +126,7 @@ func (s *settings) checkStore(user string) error {
 	if err := s.checkKey(); err != nil || s.Cache.Store == nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
-	defer cancel()
-	stored, err := providers.LoadGrant(ctx, s.Cache.Store, s.Cache.Key)
+	stored, err := s.stored()
 	switch {
 	case errors.Is(err, providers.ErrNotFound):
 		return nil
@@ -136,12 +135,36 @@ func (s *settings) checkStore(user string) error {
 			Kind: providers.Misconfigured, Provider: provider, Description: "the record in Options.Cache.Store cannot be read", Err: err,
 			Hint: "check Options.Cache, and whether this program may read what is there",
 		}
-	case s.app && !stored.IsZero():
-		return misconfigured("the record in Options.Cache.Store is that of a user's sign-in: an application needs a Key of its own")
-	case s.app || stored.IsZero() || !s.Cache.Grant.IsZero(): // a grant that is configured takes its place
+	case s.app && !stored.IsZero() && !stored.Equal(s.Cache.Grant), !s.app && markedBy(stored) != "":
+		return taken(stored)
+	case stored.IsZero(), !s.Cache.Grant.IsZero(): // what is configured takes its place
 		return nil
 	}
 	return s.checkGrant(stored, user)
+}
+
+// checkPlace looks for an application's record where a sign-in is to be saved. It
+// takes the place of any other.
+func (s *settings) checkPlace() error {
+	if s.Cache.Store == nil {
+		return nil
+	}
+	if stored, err := s.stored(); err == nil && markedBy(stored) != "" {
+		return taken(stored)
+	}
+	return nil
+}
+
+func (s *settings) stored() (sasl.Secret, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	return providers.LoadGrant(ctx, s.Cache.Store, s.Cache.Key)
+}
+
+// taken is the error for a record of somebody else.
+func taken(stored sasl.Secret) error {
+	return misconfigured("the record in Options.Cache.Store is that of " + cmp.Or(markedBy(stored), "a user's sign-in") +
+		": give each application and each user a Key of its own, or delete the record")
 }
 
 // checkGrant returns what is wrong with a grant. An empty one may be filled by a

@@ -13,11 +13,14 @@ import (
 	"errors"
 	"io/fs"
 	"math/big"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/seed-55a66e92/postern/mock"
@@ -131,36 +134,37 @@ func TestAssertion(t *testing.T) {
 // TestWorkloadIdentity shows what comes from the environment, and that the file is
 // read each time.
 func TestWorkloadIdentity(t *testing.T) {
-	a := startEntra(t, mock.AuthorityOptions{}, "")
 	name := filepath.Join(t.TempDir(), "token")
-	for variable, value := range map[string]string{
-		"AZURE_FEDERATED_TOKEN_FILE": name, "AZURE_CLIENT_ID": clientID, "AZURE_TENANT_ID": tenant, "AZURE_AUTHORITY_HOST": a.URL() + "/",
-	} {
-		t.Setenv(variable, value)
-	}
-	o := microsoft.Options{HTTPClient: a.HTTPClient(), Credential: microsoft.WorkloadIdentity()}
-	app, err := microsoft.NewApp(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = app.Token(t.Context(), sasl.TokenRequest{})
-	if providers.KindOf(err) != providers.Misconfigured || !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("without a file: %v", err)
-	}
-	for _, tt := range []struct {
-		life time.Duration
-		want string
-	}{{-time.Hour, "AADSTS700024"}, {time.Hour, ""}} {
-		token, err1 := a.FederatedToken("workload", "api://AzureADTokenExchange", tt.life)
-		err2 := os.WriteFile(name, []byte(token.Reveal()), 0o600)
-		if app, err = microsoft.NewApp(o); errors.Join(err1, err2, err) != nil {
-			t.Fatal(err1, err2, err)
+	synctest.Test(t, func(t *testing.T) {
+		a := startEntra(t, mock.AuthorityOptions{Network: mock.InMemory}, "")
+		for variable, value := range map[string]string{
+			"AZURE_FEDERATED_TOKEN_FILE": name, "AZURE_CLIENT_ID": clientID, "AZURE_TENANT_ID": tenant, "AZURE_AUTHORITY_HOST": a.URL() + "/",
+		} {
+			t.Setenv(variable, value)
 		}
-		_, err := app.Token(t.Context(), sasl.TokenRequest{})
-		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("life %v: %v, want %q", tt.life, err, tt.want)
+		app, err := microsoft.NewApp(microsoft.Options{HTTPClient: a.HTTPClient(), Credential: microsoft.WorkloadIdentity()})
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
+		_, err = app.Token(t.Context(), sasl.TokenRequest{})
+		if providers.KindOf(err) != providers.Misconfigured || !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("without a file: %v", err)
+		}
+		for _, tt := range []struct {
+			life time.Duration
+			want string
+		}{{-time.Hour, "AADSTS700024"}, {time.Hour, ""}} {
+			time.Sleep(time.Hour) // the failure is forgotten
+			token, err := a.FederatedToken("workload", "api://AzureADTokenExchange", tt.life)
+			if err = errors.Join(err, os.WriteFile(name, []byte(token.Reveal()), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			_, err = app.Token(t.Context(), sasl.TokenRequest{})
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("life %v: %v, want %q", tt.life, err, tt.want)
+			}
+		}
+	})
 }
 
 // TestMachines shows that every kind of host that MSAL knows is asked in its manner.
@@ -182,6 +186,11 @@ func TestMachines(t *testing.T) {
 			map[string]string{"IDENTITY_ENDPOINT": "http://127.0.0.1/msi", "IDENTITY_HEADER": "h"},
 			microsoft.Identity{ClientID: "c"},
 			"GET http://127.0.0.1/msi?api-version=2019-08-01&client_id=c&resource=https%3A%2F%2Foutlook.office365.com", "X-Identity-Header: h",
+		},
+		"Azure Arc": {
+			map[string]string{"IDENTITY_ENDPOINT": "http://127.0.0.1/arc", "IMDS_ENDPOINT": "http://127.0.0.1"},
+			microsoft.Identity{ClientID: "c"},
+			"GET http://127.0.0.1/arc?api-version=2020-06-01&client_id=c&resource=https%3A%2F%2Foutlook.office365.com", "Metadata: true",
 		},
 		"Cloud Shell":      {map[string]string{"MSI_ENDPOINT": "http://127.0.0.1/shell"}, microsoft.Identity{}, "POST http://127.0.0.1/shell", "Metadata: true"},
 		"Machine Learning": {map[string]string{"MSI_ENDPOINT": "http://127.0.0.1/ml", "MSI_SECRET": "s"}, microsoft.Identity{ClientID: "c"}, "GET http://127.0.0.1/ml?api-version=2017-09-01&clientid=c&resource=https%3A%2F%2Foutlook.office365.com", "Secret: s"},
@@ -228,4 +237,42 @@ func TestMachines(t *testing.T) {
 			t.Errorf("a user-assigned identity: %v", err)
 		}
 	})
+}
+
+// Who issues the tokens of an identity is next door: no proxy leads there.
+func TestMachineWithoutProxy(t *testing.T) {
+	usual := http.DefaultTransport
+	t.Cleanup(func() { http.DefaultTransport = usual })
+	http.DefaultTransport = &http.Transport{
+		Proxy:       func(*http.Request) (*url.URL, error) { return nil, errors.New("a proxy was asked for") },
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, errNoNetwork },
+	}
+	app, err := microsoft.ManagedIdentity(microsoft.Options{}, microsoft.Identity{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := app.Token(t.Context(), sasl.TokenRequest{}); !errors.Is(err, errNoNetwork) {
+		t.Errorf("error %v, want that of the dialer", err)
+	}
+}
+
+// Azure Arc names a file that proves that the program may ask. One that is not let
+// in there is told so.
+func TestAzureArc(t *testing.T) {
+	t.Setenv("IDENTITY_ENDPOINT", "http://127.0.0.1/arc")
+	t.Setenv("IMDS_ENDPOINT", "http://127.0.0.1")
+	o := microsoft.Options{HTTPClient: &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{
+			StatusCode: http.StatusUnauthorized, Body: http.NoBody, Request: r,
+			Header: http.Header{"Www-Authenticate": {"Basic realm=/var/opt/azcmagent/tokens/none.key"}},
+		}, nil
+	})}}
+	app, err := microsoft.ManagedIdentity(o, microsoft.Identity{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = app.Token(t.Context(), sasl.TokenRequest{})
+	if providers.KindOf(err) != providers.Misconfigured || err == nil || !strings.Contains(err.Error(), "group himds") {
+		t.Errorf("error %v, want Misconfigured with what to do", err)
+	}
 }

@@ -6,8 +6,9 @@
 // Register an application in Microsoft Entra (App registrations, New registration):
 // any account type that your users have; the redirect URI http://localhost under
 // mobile and desktop applications; and, for [LoginDevice], "Allow public client
-// flows". Add the delegated permission SMTP.Send. Then have the user sign in, and
-// keep what comes of it:
+// flows". Add the delegated permission SMTP.Send, which the portal lists under
+// Microsoft Graph although the token is for Exchange. Then have the user sign in,
+// and keep what comes of it:
 //
 //	store, err := providers.NewFileStore(filepath.Join(config, "tokens"))
 //	...
@@ -79,7 +80,9 @@
 // And for an application:
 //
 //   - It has the application permission SMTP.SendAsApp of Office 365 Exchange
-//     Online, and an administrator has consented to it.
+//     Online, which the portal lists under APIs my organization uses, and an
+//     administrator has consented to it. The portal gives a managed identity none:
+//     New-MgServicePrincipalAppRoleAssignment does.
 //   - It is known to Exchange: New-ServicePrincipal -AppId <client id> -ObjectId
 //     <object id>, where the object id is that of the enterprise application and
 //     not of the app registration.

@@ -39,6 +39,12 @@ func TestRefusals(t *testing.T) {
 		{"wrong secret", refused(401, "invalid_client", 7000215, "Invalid client secret provided."), providers.Misconfigured, "invalid_client", "use its value and not its id"},
 		{"expired secret", refused(401, "invalid_client", 7000222, "The provided client secret keys are expired."), providers.Misconfigured, "invalid_client", "make another"},
 		{"no secret", refused(401, "invalid_client", 7000218, "The request body must contain client_secret."), providers.Misconfigured, "invalid_client", "did not prove"},
+		{"public client", refused(401, "invalid_client", 700025, "Client is public."), providers.Misconfigured, "invalid_client", "leave Options.Credential out"},
+		{"not subscribed", refused(400, "invalid_client", 650052, "The app needs access to a service."), providers.Misconfigured, "invalid_client", "no Exchange Online"},
+		{"administrator's consent", refused(400, "access_denied", 90094, "Grant requires admin permission."), providers.Blocked, "access_denied", "/" + tenant + "/adminconsent?client_id=" + clientID},
+		{"not assigned", refused(400, "invalid_grant", 50105, "The signed in user is not assigned to a role."), providers.Blocked, "invalid_grant", "under users and groups"},
+		{"password expired", refused(400, "invalid_grant", 50055, "The password is expired."), providers.NeedsUser, "invalid_grant", "choose another"},
+		{"risk", refused(400, "invalid_grant", 53011, "User blocked due to risk."), providers.Blocked, "invalid_grant", "Conditional Access"},
 		{"unknown number", refused(401, "invalid_client", 1, "New."), providers.Misconfigured, "invalid_client", "secret or the id"},
 		{"unknown code", refused(400, "invalid_request", 1, "New."), providers.Misconfigured, "invalid_request", ""},
 		{"disabled", refused(400, "unauthorized_client", 7000112, "Application is disabled."), providers.Blocked, "unauthorized_client", "is disabled"},
@@ -93,7 +99,7 @@ func TestRefusals(t *testing.T) {
 func TestErrorText(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, err := refused(401, "invalid_client", 7000222, "The provided client secret keys are expired.").app(t).Token(t.Context(), sasl.TokenRequest{})
-		want := "microsoft: invalid_client (HTTP 401): AADSTS7000222: The provided client secret keys are expired.; " +
+		want := "microsoft: invalid_client (HTTP 401): AADSTS7000222: The provided client secret keys are expired; " +
 			"the client secret has expired: make another in the app registration of " + clientID + ", or move to a certificate or a workload identity [correlation id bbbbbbbb-0000]"
 		if err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)

@@ -56,7 +56,7 @@ func Example() {
 	}
 	defer tokens.Close()
 	result, err := smtp.Send(context.Background(), smtp.Config{
-		Profile:     profile.Microsoft365(),
+		Profile:     profile.Outlook(), // profile.Microsoft365 for the mailbox of an organization
 		Auth:        sasl.OAuth("your.email@outlook.com", tokens),
 		DialContext: outlook.Dial,
 		TLSConfig:   outlook.trust(),

@@ -10,7 +10,8 @@ import (
 	"github.com/seed-55a66e92/postern/mock"
 )
 
-// An exchange stands in for smtp.office365.com and for Entra's login server.
+// An exchange stands in for the mail servers of Microsoft 365 and of personal
+// accounts, and for Entra's login server.
 type exchange struct {
 	*mock.Server
 	authority *mock.Authority
@@ -25,7 +26,7 @@ func startExchange() *exchange {
 		log.Panic(err)
 	}
 	server, err := mock.New(mock.Options{
-		Names:       []string{"smtp.office365.com"},
+		Names:       []string{"smtp.office365.com", "smtp-mail.outlook.com"},
 		Tokens:      authority,
 		Mechanisms:  []string{"LOGIN", "XOAUTH2"},
 		RequireAuth: true,

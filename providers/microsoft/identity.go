@@ -41,6 +41,7 @@ func ManagedIdentity(o Options, id Identity) (*App, error) {
 		return nil, err
 	}
 	s.forItself()
+	s.Cache.Grant = id.mark(s.Scope)
 	if err := firstOf(s.checkAppScope(), s.checkStore("")); err != nil {
 		return nil, err
 	}
@@ -136,7 +137,7 @@ func (m *machine) Fetch(ctx context.Context, req providers.Request) (providers.R
 	ctx, call := begin(ctx, sasl.Secret{})
 	result, err := m.client.AcquireToken(ctx, m.resource, managedidentity.WithClaims("{}"))
 	if err != nil {
-		return providers.Response{}, m.failure(err, &call.record)
+		return providers.Response{}, m.failure(err, call)
 	}
 	m.seen.Store(true)
 	return response(result, req.Rejected)
@@ -144,14 +145,19 @@ func (m *machine) Fetch(ctx context.Context, req providers.Request) (providers.R
 
 // failure returns what an error of MSAL amounts to. Who issues the tokens is not
 // Entra: of what it says, the status is what can be relied on.
-func (m *machine) failure(err error, last *record) error {
+func (m *machine) failure(err error, c *call) error {
+	last, scrub := &c.record, scrubber(c.secrets)
 	e := &providers.Error{
 		Kind: providers.Classify(last.status, last.refusal.Code), Provider: provider,
-		Code: providers.Scrub(last.refusal.Code), Description: providers.Scrub(last.refusal.Description),
+		Code: scrub(last.refusal.Code), Description: scrub(last.refusal.Description),
 		Status: last.status, RetryAfter: last.retryAfter,
 	}
+	source, _ := managedidentity.GetSource() // identity has seen to its error
 	var network *url.Error
 	switch {
+	case source == managedidentity.AzureArc && last.status == http.StatusUnauthorized:
+		e.Description = "the key that Azure Arc has for programs on this machine cannot be read"
+		e.Hint = "have the program run as a member of the group himds (on Windows, of Hybrid agent extension applications)"
 	case last.status == http.StatusNotFound, last.status == http.StatusGone: // while the machine is being updated
 		e.Kind = providers.Transient
 	case last.status >= 300 && e.Kind != providers.Transient:

@@ -52,8 +52,8 @@ const loginTimeout = 30 * time.Second
 // the user signs in with; empty means that any account will do.
 //
 // If another account signs in than is meant, that is an error, and nothing is
-// saved: it would not show before the first message is refused. Errors are of type
-// *[providers.Error]: one of kind NeedsUser if the user declines.
+// saved: it would not show before the first message is refused. Errors, but for that
+// of ctx, are of type *[providers.Error]: one of kind NeedsUser if the user declines.
 //
 // The browser comes back to a port of this machine, with a code that is of no use
 // to others on it: PKCE (RFC 7636) binds it to this call. What does not hold the
@@ -102,6 +102,9 @@ type login struct {
 func newLogin(o Options, user string) (*login, error) {
 	s, err := o.forLogin()
 	if err != nil {
+		return nil, err
+	}
+	if err := s.checkPlace(); err != nil {
 		return nil, err
 	}
 	client, err := s.users()

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/seed-55a66e92/postern/providers"
-	"github.com/seed-55a66e92/postern/sasl"
 )
 
 const (
@@ -80,6 +79,7 @@ func (o Options) forApp() (*settings, error) {
 		return nil, err
 	}
 	s.forItself()
+	s.Cache.Grant = s.mark()
 	return s, firstOf(
 		checkTenant(s.Tenant, o.Authority != ""),
 		checkClientID(s.ClientID, o.Authority != ""),
@@ -92,7 +92,6 @@ func (o Options) forApp() (*settings, error) {
 // forItself says what an application asks for that signs in as itself.
 func (s *settings) forItself() {
 	s.Scope = cmp.Or(s.Scope, s.Cloud.Profile().AppScopes[0])
-	s.Cache.Grant = sasl.Secret{}
 	s.app, s.scopes = true, []string{s.Scope}
 }
 

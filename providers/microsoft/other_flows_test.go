@@ -89,19 +89,21 @@ func TestOnBehalfOf(t *testing.T) {
 	}
 }
 
-// What Entra wants of the caller reaches the caller.
+// What Entra wants of the caller reaches the caller, unless it is nonsense.
 func TestChallenge(t *testing.T) {
 	const claims = `{"access_token":{"acrs":{"essential":true,"value":"c1"}}}`
-	a := startEntra(t, mock.AuthorityOptions{}, clientSecret)
-	f := mock.MicrosoftRefusals()[50079]
-	f.Fields = map[string]any{"claims": claims, "suberror": "basic_action"}
-	if err := a.Inject(f); err != nil {
-		t.Fatal(err)
-	}
-	caller := a.Issue(mailbox, time.Hour, "api://"+clientID+"/access_as_user")
-	_, err := behalf(t, a, func(context.Context) (sasl.Secret, error) { return caller.Value, nil }).Token(t.Context(), sasl.TokenRequest{})
-	if microsoft.Challenge(err) != claims || providers.KindOf(err) != providers.NeedsUser {
-		t.Errorf("%v with claims %s", err, microsoft.Challenge(err))
+	for sent, want := range map[string]string{claims: claims, "{": "", `"` + strings.Repeat("x", 4096) + `"`: ""} {
+		a := startEntra(t, mock.AuthorityOptions{}, clientSecret)
+		f := mock.MicrosoftRefusals()[50079]
+		f.Fields = map[string]any{"claims": sent, "suberror": "basic_action"}
+		if err := a.Inject(f); err != nil {
+			t.Fatal(err)
+		}
+		caller := a.Issue(mailbox, time.Hour, "api://"+clientID+"/access_as_user")
+		_, err := behalf(t, a, func(context.Context) (sasl.Secret, error) { return caller.Value, nil }).Token(t.Context(), sasl.TokenRequest{})
+		if got := microsoft.Challenge(err); got != want || providers.KindOf(err) != providers.NeedsUser {
+			t.Errorf("%v with claims %.80s, want %s", err, got, want)
+		}
 	}
 	if got := microsoft.Challenge(errors.New("other")); got != "" {
 		t.Errorf("claims %s of an error without any", got)

@@ -28,6 +28,8 @@ const (
 	urlVariable  = "POSTERN_TEST_URL"
 	caVariable   = "POSTERN_TEST_CA"
 	flowVariable = "POSTERN_TEST_FLOW"
+	msiVariable  = "POSTERN_TEST_MSI"
+	keyVariable  = "POSTERN_TEST_MSI_HEADER"
 )
 
 // ofProgram returns the generator of a program, by the flow that it is of.
@@ -40,6 +42,9 @@ func ofProgram(flow string, o microsoft.Options) (sasl.TokenGenerator, func() er
 		o.Credential = microsoft.Secret(sasl.NewSecret(clientSecret))
 		tokens, err := microsoft.Account(o, mailbox)
 		return tokens, tokens.Close, err
+	case "managed identity":
+		app, err := microsoft.ManagedIdentity(o, microsoft.Identity{})
+		return app, app.Close, err
 	}
 	app, err := microsoft.ClientSecret(o, sasl.NewSecret(clientSecret))
 	return app, app.Close, err
@@ -51,6 +56,10 @@ func TestProgram(t *testing.T) {
 	dir := os.Getenv(dirVariable)
 	if dir == "" {
 		t.Skip("another test runs it")
+	}
+	if os.Getenv(flowVariable) == "managed identity" {
+		t.Setenv("IDENTITY_ENDPOINT", os.Getenv(msiVariable))
+		t.Setenv("IDENTITY_HEADER", os.Getenv(keyVariable))
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM([]byte(os.Getenv(caVariable)))
@@ -85,17 +94,17 @@ func TestProgram(t *testing.T) {
 
 // TestProcesses has four programs with a hundred callers share what a user has
 // signed in to once, with refresh tokens that are good for one use, or the token of
-// an application.
+// an application or of a managed identity.
 func TestProcesses(t *testing.T) {
-	for flow, secret := range map[string]string{"account": "", "web account": clientSecret, "application": clientSecret} {
+	for flow, secret := range map[string]string{"account": "", "web account": clientSecret, "application": clientSecret, "managed identity": ""} {
 		t.Run(flow, func(t *testing.T) {
-			a := startEntra(t, mock.AuthorityOptions{RotateRefresh: true}, secret)
+			a := startEntra(t, mock.AuthorityOptions{RotateRefresh: true, Machine: mock.Machine{Identity: identity}}, secret)
 			dir := filepath.Join(t.TempDir(), "tokens")
 			store, err := providers.NewFileStore(dir)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if flow != "application" {
+			if strings.HasSuffix(flow, "account") {
 				response := providers.Response{Grant: a.Grant(mailbox)}
 				if err := providers.SaveGrant(t.Context(), store, "microsoft/id/you", response); err != nil {
 					t.Fatal(err)
@@ -107,7 +116,7 @@ func TestProcesses(t *testing.T) {
 				if r.Status != http.StatusOK {
 					t.Errorf("a request fails: %+v", r)
 				}
-				if r.Path == pathToken {
+				if r.Path == pathToken || r.Path == pathMSI {
 					n++
 				}
 			}
@@ -130,7 +139,8 @@ func runPrograms(t *testing.T, a *mock.Authority, dir, flow string) {
 	var programs []*exec.Cmd
 	for range 4 {
 		cmd := exec.CommandContext(t.Context(), binary, "-test.run=^TestProgram$", "-test.count=1")
-		cmd.Env = append(os.Environ(), dirVariable+"="+dir, urlVariable+"="+a.URL(), caVariable+"="+string(a.CAPEM()), flowVariable+"="+flow)
+		cmd.Env = append(os.Environ(), dirVariable+"="+dir, urlVariable+"="+a.URL(), caVariable+"="+string(a.CAPEM()), flowVariable+"="+flow,
+			msiVariable+"="+a.IdentityEndpoint(), keyVariable+"="+a.IdentityHeader().Reveal())
 		in, err1 := cmd.StdinPipe()
 		out, err2 := cmd.StdoutPipe()
 		if err := errors.Join(err1, err2, cmd.Start()); err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-55a66e92/postern/providers"
+	"github.com/seed-55a66e92/postern/sasl"
 )
 
 // A record is the last answer that a call of MSAL got from the network. MSAL
@@ -64,6 +65,11 @@ func (c *recorder) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	call.record = record{}
+	for _, name := range []string{"X-Identity-Header", "Secret"} { // those of App Service, Machine Learning and Service Fabric
+		if value := r.Header.Get(name); value != "" {
+			call.secrets = append(call.secrets, sasl.NewSecret(value))
+		}
+	}
 	answer, err := c.client.Do(r)
 	if err != nil {
 		return answer, err

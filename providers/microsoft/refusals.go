@@ -44,6 +44,7 @@ func ofApplication() []row {
 		{[]int64{7000215}, "", "", m, "the client secret is wrong: use its value and not its id, and check that it belongs to CLIENT"},
 		{[]int64{7000222}, "", "", m, "the client secret has expired: make another in the app registration of CLIENT, or move to a certificate or a workload identity"},
 		{[]int64{7000218}, "", "", m, "the application CLIENT did not prove who it is: set Options.Credential, or allow public client flows in its app registration"},
+		{[]int64{700025}, "", "", m, "CLIENT is registered as a public client, which has nothing to prove itself by: leave Options.Credential out"},
 		{[]int64{7000112}, "", "", providers.Blocked, "the application CLIENT is disabled in tenant TENANT: an administrator finds the reason in the sign-in log of Microsoft Entra"},
 		{[]int64{700027}, "", "", m, "the certificate is not that of the application: upload its public part to the app registration of CLIENT, and see whether it has expired"},
 		{[]int64{700024}, "", "", m, "the assertion is not good at this time: see to the clock of this machine (NTP), and to whether the token of a workload has expired"},
@@ -63,7 +64,7 @@ func ofScope() []row {
 	const scopes = "in the worldwide cloud it is https://outlook.office365.com/.default for an application and https://outlook.office.com/SMTP.Send for a user; for another cloud set Options.Cloud"
 	return []row{
 		{[]int64{70011, 1002012}, "", "invalid_scope", m, "the scope SCOPE is not known: " + scopes},
-		{[]int64{500011}, "", "invalid_resource", m, "the resource of SCOPE is not in tenant TENANT: it has no Exchange Online, or is in another cloud; " + scopes},
+		{[]int64{500011, 650052}, "", "invalid_resource", m, "the resource of SCOPE is not in tenant TENANT: it has no Exchange Online, or is in another cloud; " + scopes},
 		{[]int64{500131}, "", "", m, "the token of the caller is for another application than CLIENT: it must be for a scope that CLIENT exposes"},
 		{[]int64{50013}, "", "", m, "the token of the caller is not one of Entra for CLIENT: pass the caller's access token as it came"},
 	}
@@ -75,7 +76,8 @@ func ofUser() []row {
 	return []row{
 		{[]int64{65001}, "consent_required", "consent_required", n, "nobody has consented to SCOPE: sign in again, or have an administrator consent at LOGIN/TENANT/adminconsent?client_id=CLIENT"},
 		{[]int64{65004}, "", "authorization_declined", n, "the sign-in was declined: sign in again and accept"},
-		{[]int64{50076, 50079, 50072}, "basic_action", "interaction_required", n, "the tenant demands more than a password: sign in again with a browser or a device code; a password alone can never do"},
+		{[]int64{50072, 50074, 50076, 50078, 50079}, "basic_action", "interaction_required", n, "the tenant demands more than a password: sign in again with a browser or a device code; a password alone can never do"},
+		{[]int64{50055}, "", "", n, "the password has expired: sign in with a browser and choose another"},
 		{[]int64{50126}, "", "", n, "the user name or the password is wrong"},
 		{[]int64{50034}, "", "", providers.Misconfigured, "there is no such user in tenant TENANT"},
 		{nil, "", "access_denied", n, "the sign-in was declined: sign in again and accept"},
@@ -89,7 +91,9 @@ func ofUser() []row {
 func ofPolicy() []row {
 	const b = providers.Blocked
 	return []row{
-		{[]int64{53003, 53000, 53001, 530003, 530035}, "message_only", "", b, "Conditional Access forbids it: an administrator finds the policy in the sign-in log of Microsoft Entra, by the correlation id"},
+		{[]int64{53000, 53001, 53002, 53003, 53009, 53011, 530003, 530032, 530035}, "message_only", "", b, "Conditional Access forbids it: an administrator finds the policy in the sign-in log of Microsoft Entra, by the correlation id"},
+		{[]int64{90094, 90095}, "", "", b, "users may not consent to SCOPE: have an administrator consent at LOGIN/TENANT/adminconsent?client_id=CLIENT"},
+		{[]int64{50105}, "", "", b, "the user is not assigned to CLIENT: an administrator does that at the enterprise application, under users and groups"},
 		{[]int64{50057}, "", "", b, "the account is disabled: ask an administrator"},
 		{[]int64{70043, 70044}, "token_expired", "", providers.NeedsUser, "a policy of the tenant demands that users sign in again every so often: sign in again; for mail that is sent unattended, have an application sign in as itself"},
 	}

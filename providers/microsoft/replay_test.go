@@ -183,7 +183,7 @@ func TestMachineRows(t *testing.T) {
 		kind    providers.Kind
 		text    string
 	}{
-		"no identity":       {mock.Machine{}, mock.AuthorityFault{}, providers.Misconfigured, "not assigned to this machine"},
+		"no identity":       {mock.Machine{}, mock.AuthorityFault{}, providers.Misconfigured, "invalid_request (HTTP 400): Identity not found; the managed identity is not assigned to this machine"},
 		"another one":       {mock.Machine{UserIdentities: []string{"other"}}, mock.AuthorityFault{}, providers.Misconfigured, "not assigned to this machine"},
 		"being updated":     {mock.Machine{Identity: identity}, fault(410, "", ""), providers.Transient, "HTTP 410"},
 		"not there yet":     {mock.Machine{Identity: identity}, fault(404, "not_found", "No such endpoint."), providers.Transient, "HTTP 404"},

@@ -43,6 +43,7 @@ func secretFields() []string {
 }
 
 func (s *spy) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.keep("identity header", r.Header.Get("X-IDENTITY-HEADER"))
 	if r.Body != nil {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {

@@ -146,6 +146,10 @@ func flows() map[string]flowMaker {
 			f := newFlow(t, s, "")
 			return f.machine(pathIMDS).app(t)(microsoft.ManagedIdentity(f.options(), microsoft.Identity{}))
 		},
+		"managed identity in a store": func(t *testing.T, s setup) *flow {
+			f := newFlow(t, s, "")
+			return f.machine(pathIMDS).app(t)(microsoft.ManagedIdentity(f.stored(t), microsoft.Identity{ClientID: "assigned"}))
+		},
 		"managed identity of an App Service": func(t *testing.T, s setup) *flow {
 			f := newFlow(t, s, "")
 			t.Setenv("IDENTITY_ENDPOINT", f.authority.IdentityEndpoint())
