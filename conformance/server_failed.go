@@ -107,7 +107,7 @@ func runForeignIdentity(ctx context.Context, b *ServerBench) Verdict {
 	if !ok {
 		return v
 	}
-	if r := w.auth(plainTalk("", b.run.user, b.run.password), true); r.Code/100 != 2 {
+	if r := w.authAccount(plainTalk("", b.run.user, b.run.password), true); r.Code/100 != 2 {
 		return w.inconclusive("235 to AUTH PLAIN by the account", r.String())
 	}
 	if v := w.Finish(); v.Outcome != Pass {
@@ -164,7 +164,7 @@ func runScramProof(ctx context.Context, b *ServerBench) Verdict {
 	}
 	const minIterations = 4096 // RFC 7677, Section 4
 	s := newScram(b.run.user, b.run.password)
-	r := w.auth(s.talk(), true)
+	r := w.authAccount(s.talk(), true)
 	switch {
 	case s.err != nil:
 		return w.fail("the messages of RFC 5802, Section 7", s.err.Error())

@@ -20,6 +20,8 @@ type Reply struct {
 	Raw   string   // octets as they came
 	Flaw  string   // what is wrong with the form of a reply that can be read; "" for nothing
 	Err   error    // why there was none
+
+	shown []string // Lines without secrets; nil: there are none in it
 }
 
 // Text returns the texts of all lines.
@@ -33,7 +35,11 @@ func (r Reply) String() string {
 	case r.Code == 334:
 		return fmt.Sprintf("334 and a challenge of %d octets", len(r.Text()))
 	}
-	return strings.TrimSpace(fmt.Sprintf("%d %s", r.Code, r.Text()))
+	text := r.Text()
+	if r.shown != nil {
+		text = strings.Join(r.shown, " / ")
+	}
+	return strings.TrimSpace(fmt.Sprintf("%d %s", r.Code, text))
 }
 
 // reason says why there was no reply.
