@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 )
 
@@ -68,7 +69,9 @@ func (r *serverRun) greet(w *Wire) (*Wire, bool) {
 // reach notes what the last EHLO listed.
 func (s *State) reach(w *Wire) {
 	s.Reached, s.Why = true, ""
-	for _, line := range w.lines {
+	lines := slices.Clone(w.lines)
+	w.bench.run.secrets.Redact(lines) // a secret may be cut by the end of a line
+	for _, line := range lines {
 		s.Lines = append(s.Lines, w.bench.printable(line))
 	}
 }

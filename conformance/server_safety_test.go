@@ -117,6 +117,9 @@ func TestServerLeaksEverywhere(t *testing.T) {
 		{"on two lines", func(p string) string {
 			return "500-5.5.0 " + p[:len(p)/2] + "\r\n500 5.5.0 " + p[len(p)/2:] + "\r\n"
 		}},
+		{"in two keywords", func(p string) string {
+			return "250-leaks.test\r\n250-" + p[:len(p)/2] + "\r\n250 " + p[len(p)/2:] + "\r\n"
+		}},
 		{"as a keyword", func(p string) string { return "250-leaks.test\r\n250-X " + p + "\r\n250 " + p + "\r\n" }},
 	}
 	for _, tt := range tests {
