@@ -76,18 +76,19 @@ const (
 // the server means, and notes the flaw.
 func readReply(in *bufio.Reader) Reply {
 	var r Reply
+	var raw strings.Builder
 	for more := true; more; {
 		line, err := readRawLine(in)
-		r.Raw += string(line)
-		if err == nil && len(r.Raw) > maxRawReply {
+		raw.Write(line)
+		if err == nil && raw.Len() > maxRawReply {
 			err = wire.ErrReplyTooLong
 		}
 		if err != nil {
-			return Reply{Raw: r.Raw, Err: err}
+			return Reply{Raw: raw.String(), Err: err}
 		}
 		code, continues, text, err := wire.ParseReplyLine(bytes.TrimRight(line, "\r\n"))
 		if err != nil {
-			return Reply{Raw: r.Raw, Err: err}
+			return Reply{Raw: raw.String(), Err: err}
 		}
 		r.flaw(line, code)
 		if r.Code == 0 {
@@ -96,6 +97,7 @@ func readReply(in *bufio.Reader) Reply {
 		r.Lines = append(r.Lines, string(text))
 		more = continues
 	}
+	r.Raw = raw.String()
 	return r
 }
 
