@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 
@@ -100,22 +101,29 @@ func judgeToken(t *testing.T, s tokenSubject, id string) conformance.Result {
 // defect, and passes none that proves nothing.
 func TestGeneratorMatrix(t *testing.T) {
 	cases := casesFor("P")
-	rows := make([][]string, 0, len(cases))
-	for _, s := range tokenSubjects() {
-		t.Run(s.name, func(t *testing.T) {
-			row := []string{s.name}
-			for _, c := range cases {
-				result := judgeToken(t, s, c.ID)
-				row = append(row, cell(subject{idle: s.idle}, result.Outcome))
-				asClient := subject{kills: s.kills, idle: s.idle}
-				if problem := wrongOutcome(asClient, c, result.Outcome); problem != "" {
-					t.Errorf("%s\n%s", problem, result)
+	subjects := tokenSubjects()
+	rows := make([][]string, len(subjects))
+	t.Run("subjects", func(t *testing.T) {
+		for i, s := range subjects {
+			rows[i] = []string{s.name}
+			t.Run(s.name, func(t *testing.T) {
+				t.Parallel()
+				for j, c := range cases {
+					if leftOut(i, j) && s.kills != c.ID {
+						continue
+					}
+					result := judgeToken(t, s, c.ID)
+					rows[i] = append(rows[i], cell(subject{idle: s.idle}, result.Outcome))
+					asClient := subject{kills: s.kills, idle: s.idle}
+					if problem := wrongOutcome(asClient, c, result.Outcome); problem != "" {
+						t.Errorf("%s\n%s", problem, result)
+					}
 				}
-			}
-			rows = append(rows, row)
-		})
-	}
-	if t.Failed() {
+			})
+		}
+	})
+	left := slices.ContainsFunc(rows, func(row []string) bool { return len(row) == 1 })
+	if t.Failed() || left || thinned() > 1 { // left by -run
 		return
 	}
 	golden(t, "matrix-generators.txt", matrix(cases, rows))

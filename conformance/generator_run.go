@@ -32,14 +32,7 @@ func RunTokenGenerator[T TB[T]](t T, bubble func(T, func(T)), target GeneratorTa
 			t.Helper()
 			result := Result{ID: c.ID, Title: c.Title, Outcome: Error, Reason: "the bubble did not run the case"}
 			bubble(t, func(t T) { result = runAlone(t.Context(), c, target) })
-			switch {
-			case result.Outcome == Skip:
-				t.Skipf("%s", result)
-			case !result.Outcome.Good():
-				t.Errorf("%s", result)
-			case result.Outcome != Pass:
-				t.Logf("%s", result)
-			}
+			tellTest(t, result)
 		})
 	}
 }

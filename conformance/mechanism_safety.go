@@ -17,7 +17,7 @@ func anyChallenge() Case {
 		Tiers: []Tier{Passive},
 		Procedure: "Control: a sign-in. Then, in place of each message of the peer: none, an empty one, 64 KiB, random " +
 			"octets, pieces of the grammars of known mechanisms, and the right message cut off or with one octet changed.",
-		Pass:      "Every call returns, with a result or an error.",
+		Pass:      "Every call returns, with a result or an error. Where nobody plays the other side, what does not is a failure, too.",
 		Mutant:    "takes the first octet of a challenge that has none",
 		Since:     "v0.1.0",
 		Mechanism: runAnyChallenge,
@@ -27,6 +27,9 @@ func anyChallenge() Case {
 func runAnyChallenge(ctx context.Context, b *MechanismBench) Verdict {
 	x, v, ok := b.control(ctx)
 	if !ok {
+		if v.Outcome == Skip {
+			b.hostileStranger(ctx) // a crash is one all the same
+		}
 		return v
 	}
 	if b.target.Mechanism.NewClient != nil {
@@ -55,6 +58,26 @@ func runAnyChallenge(ctx context.Context, b *MechanismBench) Verdict {
 		}
 	}
 	return pass()
+}
+
+// hostileStranger says what it should not to a mechanism for which nobody plays the
+// other side.
+func (b *MechanismBench) hostileStranger(ctx context.Context) {
+	for _, message := range hostileMessages(nil) {
+		if b.target.Mechanism.NewClient != nil {
+			c, err := b.newClient(ctx, b.target.Mechanism, b.conn, b.right)
+			if err == nil && c.start().err == nil {
+				_, err = c.next(message)
+				_ = c.finish(err)
+			}
+		}
+		if b.target.Mechanism.NewServer != nil {
+			b.hostileClient(ctx, nil, message)
+		}
+		if b.crash() != "" {
+			return
+		}
+	}
 }
 
 // hostileServer plays a right exchange up to a point and then says what it should

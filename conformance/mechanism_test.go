@@ -258,3 +258,12 @@ func TestProbe(t *testing.T) {
 		})
 	}
 }
+
+// Where nobody plays the server, a mechanism that panics fails all the same.
+func TestPanicWithoutAPeer(t *testing.T) {
+	target := conformance.MechanismTarget{Mechanism: badmech.New("X-SUM", badmech.Options{Defect: badmech.FirstOctet})}
+	target.Mechanism.NewServer = nil
+	if got := judgeMechanism(t, mechanismSubject{make: func() conformance.MechanismTarget { return target }}, "M-GEN-06"); got.Outcome != conformance.Fail {
+		t.Errorf("want fail\n%s", got)
+	}
+}

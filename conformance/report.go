@@ -149,7 +149,21 @@ func (r *Report) Count(o Outcome) int {
 // [Outcome.Good], and not all of them are [Skip], which would say nothing; and if
 // nothing that was claimed is [Absent].
 func (r *Report) Err() error {
-	var bad, absent []string
+	var bad []string
+	for _, result := range r.Results {
+		if !result.Outcome.Good() && !result.Provisional {
+			bad = append(bad, fmt.Sprintf("%s %s", result.ID, result.Outcome))
+		}
+	}
+	if len(bad) > 0 {
+		return fmt.Errorf("conformance: %d of %d cases did not pass: %s", len(bad), len(r.Results), strings.Join(bad, ", "))
+	}
+	return r.lacking(len(r.Results))
+}
+
+// lacking is what Err says of a report of that many cases, none of which is bad.
+func (r *Report) lacking(cases int) error {
+	var absent []string
 	if r.Server != nil {
 		for _, c := range r.Server.Claims {
 			if c.Proof == Absent {
@@ -157,18 +171,11 @@ func (r *Report) Err() error {
 			}
 		}
 	}
-	for _, result := range r.Results {
-		if !result.Outcome.Good() && !result.Provisional {
-			bad = append(bad, fmt.Sprintf("%s %s", result.ID, result.Outcome))
-		}
-	}
 	switch {
-	case len(bad) > 0:
-		return fmt.Errorf("conformance: %d of %d cases did not pass: %s", len(bad), len(r.Results), strings.Join(bad, ", "))
 	case len(absent) > 0:
 		return fmt.Errorf("conformance: the target does not offer what is claimed: %s", strings.Join(absent, ", "))
-	case r.Count(Skip) == len(r.Results):
-		return fmt.Errorf("conformance: nothing was tested: all %d cases were skipped", len(r.Results))
+	case r.Count(Skip) == cases:
+		return fmt.Errorf("conformance: nothing was tested: all %d cases were skipped", cases)
 	}
 	return nil
 }

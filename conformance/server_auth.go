@@ -114,8 +114,9 @@ func runAuthInTransaction(ctx context.Context, b *ServerBench) Verdict {
 	if v := w.Play(control(b.mail(), "2yz")); v.Outcome != Pass {
 		return v
 	}
-	r, mechanism := w.signIn(ctx)
-	if v := w.judge(Step{Send: "AUTH " + mechanism, Accept: "503", Want: "503 to AUTH within a transaction"}, r); v.Outcome != Pass {
+	t, _ := b.talk()
+	r := w.auth(t, true)
+	if v := w.judge(Step{Send: "AUTH " + t.mechanism, Accept: "503", Want: "503 to AUTH within a transaction"}, r); v.Outcome != Pass {
 		return v
 	}
 	v = w.Play(Step{

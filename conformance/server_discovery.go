@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 )
 
@@ -11,6 +12,8 @@ import (
 // What goes wrong is for the cases to judge; only a server that refuses the account
 // ends the run, before the account is locked.
 func (r *serverRun) discover(ctx context.Context, conn net.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
 	b := &ServerBench{run: r, of: Case{ID: "discovery"}}
 	defer func() {
 		for _, w := range b.wires {
@@ -23,7 +26,7 @@ func (r *serverRun) discover(ctx context.Context, conn net.Conn) error {
 	}
 	if w.tls == nil && w.Offers("STARTTLS") {
 		if v, ok := w.StartTLS(); !ok {
-			r.facts.States[tlsState].Why = v.Got
+			r.facts.States[tlsState].Why = b.printable(v.Got)
 			return nil
 		}
 		r.facts.States[tlsState].reach(w)
@@ -43,7 +46,7 @@ func (r *serverRun) greet(w *Wire) (*Wire, bool) {
 		r.facts.States[clearAuthState].Why = first.Why
 		first = &r.facts.States[tlsState]
 		if err := w.handshake(); err != nil {
-			first.Why = err.Error()
+			first.Why = w.bench.printable(err.Error())
 			return w, false
 		}
 	} else {
@@ -56,7 +59,7 @@ func (r *serverRun) greet(w *Wire) (*Wire, bool) {
 		return w, false
 	}
 	if v, ok := w.Hello(); !ok {
-		first.Why = v.Got
+		first.Why = w.bench.printable(v.Got)
 		return w, false
 	}
 	first.reach(w)
@@ -66,7 +69,9 @@ func (r *serverRun) greet(w *Wire) (*Wire, bool) {
 // reach notes what the last EHLO listed.
 func (s *State) reach(w *Wire) {
 	s.Reached, s.Why = true, ""
-	for _, line := range w.lines {
+	lines := slices.Clone(w.lines)
+	w.bench.run.secrets.Redact(lines) // a secret may be cut by the end of a line
+	for _, line := range lines {
 		s.Lines = append(s.Lines, w.bench.printable(line))
 	}
 }
@@ -94,7 +99,7 @@ func (r *serverRun) discoverAuth(ctx context.Context, w *Wire) error {
 	default:
 		r.facts.SignedIn = mechanism
 		if v, ok := w.Hello(); !ok {
-			state.Why = v.Got
+			state.Why = w.bench.printable(v.Got)
 			return nil
 		}
 		state.reach(w)

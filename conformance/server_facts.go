@@ -77,27 +77,22 @@ func (s State) offers(keyword string) (parameters []string, found bool) {
 // offered returns all extensions and mechanisms of all states.
 func (f *ServerFacts) offered() []string {
 	var all []string
-	add := func(name string) {
-		if !slices.Contains(all, name) {
-			all = append(all, name)
-		}
-	}
 	for _, s := range f.States {
 		for _, line := range s.Lines {
 			words := strings.Fields(strings.ToUpper(line))
 			switch {
 			case len(words) == 0:
 			case words[0] != "AUTH":
-				add(words[0])
+				all = append(all, words[0])
 			default:
 				for _, mechanism := range words[1:] {
-					add(mechanismNeed + mechanism)
+					all = append(all, mechanismNeed+mechanism)
 				}
 			}
 		}
 	}
 	slices.Sort(all)
-	return all
+	return slices.Compact(all)
 }
 
 // judgeClaims compares what is claimed with what is offered and what cases say.

@@ -17,7 +17,7 @@ func wrongPassword() Case {
 		Budget:    Budget{FailedLogins: 1},
 		Procedure: "MAIL and RSET. Then, in another session, AUTH with a password that is wrong; MAIL and RSET; AUTH by the account, which is the control.",
 		Pass: "535, and another 5yz is warn; MAIL is answered as it was before; and 235 to the account. A 4yz is a failure if the account is " +
-			"let in: it tells a client to try again.",
+			"let in: it tells a client to try again. Where enhanced status codes are offered, another one than 5.7.8 is warn.",
 		Mutant: "answers 454; signs in whoever has a wrong password",
 		Since:  "v0.1.0",
 		Server: runWrongPassword,
@@ -55,6 +55,8 @@ func runWrongPassword(ctx context.Context, b *ServerBench) Verdict {
 	} else if v.Outcome != Pass {
 		b.failed(refusal)
 		return v
+	} else if w.Offers("ENHANCEDSTATUSCODES") && refusal.Enhanced() != "5.7.8" {
+		w.warn(w.warned("5.7.8 with 535 (RFC 4954, Section 6)", refusal.String()))
 	}
 	if after := w.Ask(b.mail()); after.Code != before.Code {
 		return w.fail(fmt.Sprintf("%d to MAIL, as before the sign-in that failed", before.Code), after.String())
@@ -107,7 +109,7 @@ func runForeignIdentity(ctx context.Context, b *ServerBench) Verdict {
 	if !ok {
 		return v
 	}
-	if r := w.auth(plainTalk("", b.run.user, b.run.password), true); r.Code/100 != 2 {
+	if r := w.authAccount(plainTalk("", b.run.user, b.run.password), true); r.Code/100 != 2 {
 		return w.inconclusive("235 to AUTH PLAIN by the account", r.String())
 	}
 	if v := w.Finish(); v.Outcome != Pass {
@@ -164,7 +166,7 @@ func runScramProof(ctx context.Context, b *ServerBench) Verdict {
 	}
 	const minIterations = 4096 // RFC 7677, Section 4
 	s := newScram(b.run.user, b.run.password)
-	r := w.auth(s.talk(), true)
+	r := w.authAccount(s.talk(), true)
 	switch {
 	case s.err != nil:
 		return w.fail("the messages of RFC 5802, Section 7", s.err.Error())

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -126,7 +127,23 @@ func (w *Wire) signIn(ctx context.Context) (Reply, string) {
 	if !ok {
 		return Reply{}, ""
 	}
-	return w.auth(t, true), t.mechanism
+	return w.authAccount(t, true), t.mechanism
+}
+
+// authAccount is auth with the right credentials of the account, and counts the
+// refusals.
+func (w *Wire) authAccount(t talk, onLine bool) Reply {
+	r := w.auth(t, onLine)
+	run := w.bench.run
+	switch {
+	case errors.Is(r.Err, errTelling):
+	case r.Code/100 == 2:
+		run.refusals = 0
+	default:
+		run.refusals++
+		run.refusal = w.bench.printable(r.String())
+	}
+	return r
 }
 
 // talk returns the exchange that signs the account in: by password, if there is

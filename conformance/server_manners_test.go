@@ -42,7 +42,7 @@ func TestServerManners(t *testing.T) {
 			"S-HEL-04": warn, "S-SEQ-03": warn, "S-TLS-05": warn,
 		}},
 		{badserver.NoBye, all}, // nobody knows what else it had to say
-		{badserver.OtherCodes, outcomes{"S-AUT-03": warn, "S-AUT-07": warn}},
+		{badserver.OtherCodes, outcomes{"S-AUT-03": warn, "S-AUT-07": warn, "S-AUT-15": warn}},
 	}
 	for _, tt := range tests {
 		t.Run(string(tt.manner), func(t *testing.T) {

@@ -142,7 +142,7 @@ func tokenAccepted() Case {
 				if !onLine {
 					want = "235 to AUTH XOAUTH2 with the response behind the 334"
 				}
-				r := w.auth(xoauth2Talk(b.run.user, b.run.token), onLine)
+				r := w.authAccount(xoauth2Talk(b.run.user, b.run.token), onLine)
 				if v := w.judge(Step{Accept: "2yz", Want: want}, r); v.Outcome != Pass {
 					return v
 				}

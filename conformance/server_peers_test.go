@@ -30,6 +30,8 @@ func peers() []peer {
 		{"babbler", func(c net.Conn) { babble(c, 1) }},
 		{"another babbler", func(c net.Conn) { babble(c, 2) }},
 		{"a third babbler", func(c net.Conn) { babble(c, 3) }},
+		{"endless reply", func(c net.Conn) { flood(c, "220-more\r\n") }},
+		{"endless line", func(c net.Conn) { flood(c, "220 more") }},
 	}
 }
 
@@ -71,6 +73,17 @@ func babble(c net.Conn, seed uint64) {
 		}
 		return fmt.Sprintf("%d babble\r\n", codes[dice.IntN(len(codes))])
 	})
+}
+
+// flood says the same for as long as anybody may listen to it, and does not listen.
+func flood(c net.Conn, text string) {
+	text = strings.Repeat(text, 1000)
+	for said := 0; said < 2<<20; said += len(text) {
+		if _, err := io.WriteString(c, text); err != nil {
+			return
+		}
+	}
+	io.Copy(io.Discard, c)
 }
 
 // old is a server from before RFC 1869: it knows HELO, and no extension.

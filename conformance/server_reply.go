@@ -20,6 +20,8 @@ type Reply struct {
 	Raw   string   // octets as they came
 	Flaw  string   // what is wrong with the form of a reply that can be read; "" for nothing
 	Err   error    // why there was none
+
+	shown []string // Lines without secrets; nil: there are none in it
 }
 
 // Text returns the texts of all lines.
@@ -33,7 +35,11 @@ func (r Reply) String() string {
 	case r.Code == 334:
 		return fmt.Sprintf("334 and a challenge of %d octets", len(r.Text()))
 	}
-	return strings.TrimSpace(fmt.Sprintf("%d %s", r.Code, r.Text()))
+	text := r.Text()
+	if r.shown != nil {
+		text = strings.Join(r.shown, " / ")
+	}
+	return strings.TrimSpace(fmt.Sprintf("%d %s", r.Code, text))
 }
 
 // reason says why there was no reply.
@@ -70,18 +76,19 @@ const (
 // the server means, and notes the flaw.
 func readReply(in *bufio.Reader) Reply {
 	var r Reply
+	var raw strings.Builder
 	for more := true; more; {
 		line, err := readRawLine(in)
-		r.Raw += string(line)
-		if err == nil && len(r.Raw) > maxRawReply {
+		raw.Write(line)
+		if err == nil && raw.Len() > maxRawReply {
 			err = wire.ErrReplyTooLong
 		}
 		if err != nil {
-			return Reply{Raw: r.Raw, Err: err}
+			return Reply{Raw: raw.String(), Err: err}
 		}
 		code, continues, text, err := wire.ParseReplyLine(bytes.TrimRight(line, "\r\n"))
 		if err != nil {
-			return Reply{Raw: r.Raw, Err: err}
+			return Reply{Raw: raw.String(), Err: err}
 		}
 		r.flaw(line, code)
 		if r.Code == 0 {
@@ -90,6 +97,7 @@ func readReply(in *bufio.Reader) Reply {
 		r.Lines = append(r.Lines, string(text))
 		more = continues
 	}
+	r.Raw = raw.String()
 	return r
 }
 

@@ -31,6 +31,8 @@ type serverRun struct {
 	lastFailed         time.Time
 	messages           int    // that may still be sent
 	throttled          string // the reply that ended all failing logins
+	refusals           int    // of the account, since it was last let in
+	refusal            string // the last of them
 	nonces             int
 }
 
@@ -43,6 +45,13 @@ const (
 	connectsPerSecond = 5
 	commandsPerSecond = 20
 	failedLoginsApart = 2 * time.Second
+
+	// How often the account is tried while the server does not let it in: once to
+	// look, and once for a case to judge. More could lock it.
+	maxRefusals = 2
+
+	// How long the look at a server may take.
+	lookTimeout = time.Minute
 
 	// How long it is left alone before a case is tried again, times the attempt.
 	restBetween = 5 * time.Second
@@ -132,17 +141,30 @@ const (
 // dialled, not the name. Of a connection through a Dial of the caller's, that
 // address may be of a proxy, so the name must not be of another network.
 func (r *serverRun) networkOf(conn net.Conn) string {
-	addr, ok := conn.RemoteAddr().(*net.TCPAddr)
-	if !ok {
-		return onLoopback // within the process, or of a socket on this machine
+	network := networkOfAddr(conn.RemoteAddr())
+	if network == onLoopback && !strings.HasPrefix(conn.RemoteAddr().Network(), "tcp") {
+		return network
 	}
-	network := networkOfIP(addr.IP)
 	if r.Dial == nil || network == onPublic {
 		return network
 	}
 	if named := net.ParseIP(r.place.host); named != nil && networkOfIP(named) == network ||
 		network == onLoopback && strings.EqualFold(r.place.host, "localhost") {
 		return network
+	}
+	return onPublic
+}
+
+// networkOfAddr says where an address is. One of which that is not known may be
+// anywhere.
+func networkOfAddr(addr net.Addr) string {
+	switch addr.Network() {
+	case "unix", "pipe", "memory", "bufconn":
+		return onLoopback // a socket of this machine, or within the process
+	}
+	if host, _, err := net.SplitHostPort(addr.String()); err == nil {
+		host, _, _ = strings.Cut(host, "%")
+		return networkOfIP(net.ParseIP(host))
 	}
 	return onPublic
 }
@@ -232,12 +254,13 @@ func (r *serverRun) runner(c Case) func(context.Context, Suite) Verdict {
 
 // judge runs a case, if the server has what it needs.
 func (r *serverRun) judge(ctx context.Context, c Case) Verdict {
+	b := &ServerBench{run: r, of: c}
 	if v := r.lacks(c); v.Outcome == Skip {
-		return v
+		return b.redact(v)
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.suite.caseTimeout(c))
 	defer cancel()
-	return (&ServerBench{run: r, of: c}).judge(ctx)
+	return b.judge(ctx)
 }
 
 // lacks returns the verdict on a case that cannot be run; its outcome is zero if
@@ -305,9 +328,11 @@ func (r *serverRun) mechanisms() []string {
 }
 
 // mayNotSignIn returns the verdict on a case that would send credentials where
-// they must not go; its outcome is zero if it may.
+// they must not go, or are not wanted; its outcome is zero if it may.
 func (r *serverRun) mayNotSignIn() Verdict {
 	switch {
+	case r.refusals >= maxRefusals:
+		return skip(NoCredential, fmt.Sprintf("the server has refused the account %d times: %s", r.refusals, r.refusal))
 	case r.facts.Network == onLoopback || r.InsecureUnverifiedTLS && r.facts.States[tlsState].Reached:
 	case !r.facts.States[tlsState].Reached:
 		return skip(NoCredential, "credentials are not sent without TLS")

@@ -65,7 +65,7 @@ func outOfOrder() Case {
 		DependsOn: sessionCases(),
 		Procedure: "Control, on a connection of its own: MAIL, RCPT. Then RCPT before MAIL; MAIL; DATA before RCPT; RSET; MAIL, RCPT.",
 		Pass: "503 to RCPT; 503 or 554 to DATA, where another 5yz is warn, and so is 354 with a 5yz at the end of data; and 2yz to " +
-			"MAIL and RCPT after that.",
+			"MAIL and RCPT after that. Without the tier delivery, a session ends at 354.",
 		Mutant: "answers 502 to RCPT before MAIL; forgets EHLO then",
 		Since:  "v0.1.0",
 		Server: runOutOfOrder,
@@ -100,6 +100,17 @@ func runOutOfOrder(ctx context.Context, b *ServerBench) Verdict {
 	return w.Finish()
 }
 
+// mayEndData reports whether a message may come to its end, though the server has
+// said that there are no recipients: one that is wrong about that sends it. Where it
+// may not, the session ends here.
+func (w *Wire) mayEndData() bool {
+	if w.bench.run.has(Delivery) {
+		return true
+	}
+	w.Close()
+	return false
+}
+
 // dataTooSoon says DATA in a transaction without a recipient. A server may say 354
 // and refuse the message (RFC 2920, Section 3.1).
 func (w *Wire) dataTooSoon() Verdict {
@@ -111,6 +122,9 @@ func (w *Wire) dataTooSoon() Verdict {
 		}
 		w.warn(v)
 		return pass()
+	}
+	if !w.mayEndData() {
+		return w.warned("503 or 554 to DATA", r.String())
 	}
 	end := w.Ask(".")
 	if end.Code/100 != 5 {
@@ -229,10 +243,11 @@ func batched() Case {
 		DependsOn: sessionCases(),
 		Budget:    Budget{Time: time.Minute},
 		Procedure: "Control: MAIL, a bad RCPT, a good RCPT and RSET, one by one. Then the same in one write. Then MAIL, a bad RCPT and DATA in one write. Each in a session of its own.",
-		Pass:      "The same codes in the same order; and DATA is refused by 5yz, or by 5yz at the end of data.",
-		Mutant:    "answers the recipients of a group in another order",
-		Since:     "v0.1.0",
-		Server:    runBatched,
+		Pass: "The same codes in the same order; and DATA is refused by 5yz, or by 5yz at the end of data. Without the tier delivery, a " +
+			"session ends at 354.",
+		Mutant: "answers the recipients of a group in another order",
+		Since:  "v0.1.0",
+		Server: runBatched,
 	}
 }
 
@@ -264,10 +279,7 @@ func runBatched(ctx context.Context, b *ServerBench) Verdict {
 	if v := w.Play(Step{Accept: "2yz", Want: "2yz to MAIL"}, Step{Accept: "5yz", Want: "5yz to the bad RCPT"}); v.Outcome != Pass {
 		return v
 	}
-	if v := w.dataRefused(); v.Outcome != Pass {
-		return v
-	}
-	return w.Finish()
+	return w.dataRefused()
 }
 
 // judgeGroup sends commands at once that are answered by those codes alone.
@@ -286,11 +298,19 @@ func (b *ServerBench) judgeGroup(ctx context.Context, group []string, codes []in
 	return w.Finish()
 }
 
-// dataRefused reads the reply to DATA in a transaction without recipients.
+// dataRefused reads the reply to DATA in a transaction without recipients, and ends
+// the session.
 func (w *Wire) dataRefused() Verdict {
 	r := w.Reply()
 	if r.Code == 354 {
+		if !w.mayEndData() {
+			return pass() // the order was right
+		}
 		r = w.Ask(".")
 	}
-	return w.judge(Step{Send: "DATA", Accept: "5yz", Want: "5yz to DATA, or 354 and 5yz at the end of data"}, r)
+	v := w.judge(Step{Send: "DATA", Accept: "5yz", Want: "5yz to DATA, or 354 and 5yz at the end of data"}, r)
+	if v.Outcome != Pass {
+		return v
+	}
+	return w.Finish()
 }

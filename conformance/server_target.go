@@ -73,7 +73,9 @@ type ServerTarget struct {
 	// is claimed.
 	Claims []string
 
-	// Dial connects to the server. Nil means a net.Dialer.
+	// Dial connects to the server. Nil means a net.Dialer. Connections within the
+	// process and to a socket of this machine, whose addresses are of the network
+	// "memory", "pipe", "bufconn" or "unix", count as loopback.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
 	// Profile is what the server claims to be. Zero means [Submissions465] with

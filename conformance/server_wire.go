@@ -74,13 +74,15 @@ func (w *Wire) Reply() Reply {
 		w.note("(" + r.reason() + ")")
 		return r
 	}
-	for _, line := range strings.SplitAfter(r.Raw, "\n") {
-		switch line = strings.TrimRight(line, "\r\n"); {
-		case line == "":
-		case r.Code == 334 && len(line) > len("334 "):
-			w.note(fmt.Sprintf("S: 334 <%d octets>", len(line)-len("334 ")))
+	// A secret may be cut by the end of a line.
+	r.shown = slices.Clone(r.Lines)
+	w.bench.run.secrets.Redact(r.shown)
+	for i, line := range slices.Collect(strings.Lines(r.Raw)) {
+		switch text := strings.TrimRight(line, "\r\n"); {
+		case r.Code == 334 && len(text) > len("334 "):
+			w.note(fmt.Sprintf("S: 334 <%d octets>", len(text)-len("334 ")))
 		default:
-			w.note("S: " + line)
+			w.note("S: " + text[:min(len("250-"), len(text))] + r.shown[i])
 		}
 	}
 	return r
@@ -139,6 +141,9 @@ func (w *Wire) handshake() error {
 	}
 	state := conn.ConnectionState()
 	w.unverified = verify(state, run.place.host, run.RootCAs)
+	if w.unverified == nil && state.Version < tls.VersionTLS12 {
+		w.unverified = fmt.Errorf("%s is not safe (RFC 8996)", tls.VersionName(state.Version))
+	}
 	run.unverified = w.unverified
 	w.tls = &state
 	w.note(fmt.Sprintf("(%s)", tls.VersionName(state.Version)))

@@ -26,7 +26,9 @@ func Run[T TB[T]](t T, target Target) {
 }
 
 // RunSuite runs the selected cases for the target as subtests of t, each named by
-// its id. A subtest fails if the outcome is fail, xpass, inconclusive or error.
+// its id. A subtest fails if the outcome is fail, xpass, inconclusive or error. The
+// test itself fails for what [Report.Err] says besides: that something is claimed
+// which is not there, and that all cases were skipped.
 func RunSuite[T TB[T]](t T, s Suite, target Target) {
 	t.Helper()
 	r, err := s.begin(t.Context(), target)
@@ -39,14 +41,24 @@ func RunSuite[T TB[T]](t T, s Suite, target Target) {
 		t.Run(c.ID, func(t T) {
 			t.Helper()
 			result := r.judge(t.Context(), c)
-			switch {
-			case result.Outcome == Skip:
-				t.Skipf("%s", result)
-			case !result.Outcome.Good() && !result.Provisional:
-				t.Errorf("%s", result)
-			case result.Outcome != Pass:
-				t.Logf("%s", result)
-			}
+			r.report.Results = append(r.report.Results, result)
+			tellTest(t, result)
 		})
+	}
+	if err := r.finish().lacking(len(r.cases)); err != nil {
+		t.Errorf("%v", err)
+	}
+}
+
+// tellTest makes a result that of a test.
+func tellTest[T TB[T]](t T, result Result) {
+	t.Helper()
+	switch {
+	case result.Outcome == Skip:
+		t.Skipf("%s", result)
+	case !result.Outcome.Good() && !result.Provisional:
+		t.Errorf("%s", result)
+	case result.Outcome != Pass:
+		t.Logf("%s", result)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-55a66e92/postern/conformance"
 	"github.com/seed-55a66e92/postern/conformance/internal/badclient"
+	"github.com/seed-55a66e92/postern/conformance/internal/badserver"
 	"github.com/seed-55a66e92/postern/mock"
 )
 
@@ -63,6 +64,24 @@ func TestSubtestsOfNothing(t *testing.T) {
 	var notes []string
 	conformance.RunSuite(recorder{t.Context(), "", &notes}, conformance.Suite{Select: []string{"C-NIX-*"}}, nobody)
 	want := []string{`error: conformance: no case matches "C-NIX-*" (patterns match whole ids: write "C-TLS-*")`}
+	if !slices.Equal(notes, want) {
+		t.Errorf("got  %q\nwant %q", notes, want)
+	}
+}
+
+// What makes a run fail as a whole makes a test fail, too.
+func TestSubtestsThatProveNothing(t *testing.T) {
+	skip := conformance.Suite{Cases: []conformance.Case{answering("X-1", conformance.Verdict{Outcome: conformance.Skip})}}
+	var notes []string
+	conformance.RunSuite(recorder{t.Context(), "", &notes}, skip, nobody)
+	want := []string{"X-1", "X-1 skip: X-1 skip: A case", "error: conformance: nothing was tested: all 1 cases were skipped"}
+	if !slices.Equal(notes, want) {
+		t.Errorf("got  %q\nwant %q", notes, want)
+	}
+	_, target := newMutant(t, badserver.None)
+	target.Claims, notes = []string{"DSN"}, nil
+	conformance.RunSuite(recorder{t.Context(), "", &notes}, conformance.Suite{Cases: []conformance.Case{passing("X-1")}}, target)
+	want = []string{"X-1", "error: conformance: the target does not offer what is claimed: DSN"}
 	if !slices.Equal(notes, want) {
 		t.Errorf("got  %q\nwant %q", notes, want)
 	}

@@ -93,6 +93,8 @@ func (x *session) spoken(code int, line string) (int, string) {
 		return 502, line
 	case x.Manner == OtherCodes && code == 235:
 		return code, "2.0.0 Signed in"
+	case x.Manner == OtherCodes && code == 535:
+		return code, "5.7.0 No"
 	case x.Manner == OtherCodes && code == 501:
 		return code, "5.5.4 No"
 	}
