@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -213,6 +214,9 @@ func (r *serverRun) fetch(ctx context.Context) error {
 	}
 	for _, secret := range []string{r.password, r.token} {
 		r.secrets.Add(secret)
+		for _, quoted := range []string{strconv.Quote(secret), strconv.QuoteToASCII(secret)} { // as verdicts quote lines
+			r.secrets.AddText(quoted[1 : len(quoted)-1])
+		}
 	}
 	return nil
 }
