@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -171,8 +172,23 @@ func (c Case) check() error {
 		return fmt.Errorf("conformance: case %s has no title", c.ID)
 	case c.Stability != Stable && c.Stability != Provisional:
 		return fmt.Errorf("conformance: case %s has the unknown stability %q", c.ID, c.Stability)
-	case c.Client == nil && c.Server == nil && c.Mechanism == nil && c.Generator == nil:
-		return fmt.Errorf("conformance: case %s has nothing to run", c.ID)
 	}
-	return nil
+	for _, tier := range c.Tiers {
+		if !slices.Contains(AllTiers(), tier) { // no run would allow it
+			return fmt.Errorf("conformance: case %s has the unknown tier %q", c.ID, tier)
+		}
+	}
+	n := 0
+	for _, set := range []bool{c.Client != nil, c.Server != nil, c.Mechanism != nil, c.Generator != nil} {
+		if set {
+			n++
+		}
+	}
+	switch n {
+	case 0:
+		return fmt.Errorf("conformance: case %s has nothing to run", c.ID)
+	case 1:
+		return nil
+	}
+	return fmt.Errorf("conformance: case %s has %d functions to run, and may have one", c.ID, n)
 }

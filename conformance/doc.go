@@ -67,8 +67,9 @@
 // messages, all to the sink and marked as generated, and lets 3 logins fail. A
 // server that is not on loopback is asked 5 connections and 20 commands a second,
 // its failed logins are 2 s apart, and there are none any more once it asks for
-// patience. Credentials are sent over verified TLS or to loopback, come from a
-// [Source], and stand in no report.
+// patience; if it lets nobody in any more, it is left alone. An account that is
+// refused twice in a row is not tried again. Credentials are sent over verified TLS
+// or to loopback, come from a [Source], and stand in no report.
 //
 // The suite first looks at what EHLO lists: without TLS, with it, and after the
 // sign-in. Cases that need what is not there are skipped, and ServerTarget.Claims

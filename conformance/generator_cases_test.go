@@ -273,6 +273,7 @@ func TestUnmadeGenerator(t *testing.T) {
 
 // A generator that is deaf to its context does not hold up a run.
 func TestDeafGenerator(t *testing.T) {
+	t.Parallel()
 	release := make(chan struct{})
 	defer close(release)
 	target := idleGenerator(func(context.Context, sasl.TokenRequest) (sasl.Token, error) {

@@ -82,6 +82,8 @@ func (t GeneratorTarget) name() string { return cmp.Or(t.Name, "token generator"
 
 func (t GeneratorTarget) kind() string { return "token generator" }
 
+func (t GeneratorTarget) profile() Profile { return TokenProvider }
+
 func (t GeneratorTarget) check() error {
 	switch {
 	case t.New == nil:

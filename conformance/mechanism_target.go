@@ -75,6 +75,8 @@ func (t MechanismTarget) name() string { return cmp.Or(t.Mechanism.Name, "mechan
 
 func (t MechanismTarget) kind() string { return "mechanism" }
 
+func (t MechanismTarget) profile() Profile { return OfMechanism }
+
 func (t MechanismTarget) check() error {
 	if t.Mechanism.NewClient == nil && t.Mechanism.NewServer == nil {
 		return errors.New("conformance: MechanismTarget.Mechanism has neither NewClient nor NewServer")

@@ -267,3 +267,23 @@ func TestPanicWithoutAPeer(t *testing.T) {
 		t.Errorf("want fail\n%s", got)
 	}
 }
+
+// The report says what a target claims to be, whatever its kind is.
+func TestProfilesOfReports(t *testing.T) {
+	for want, target := range map[conformance.Profile]conformance.Target{
+		conformance.OfMechanism:   naiveMechanism("X-SUM", badmech.None),
+		conformance.TokenProvider: idleGenerator(noToken),
+	} {
+		c := conformance.Case{ID: "X-1", Title: "A case", Profiles: []conformance.Profile{want}}
+		passed := conformance.Verdict{Outcome: conformance.Pass}
+		if want == conformance.OfMechanism {
+			c.Mechanism = func(context.Context, *conformance.MechanismBench) conformance.Verdict { return passed }
+		} else {
+			c.Generator = func(context.Context, *conformance.GeneratorBench) conformance.Verdict { return passed }
+		}
+		report, err := conformance.Suite{Cases: []conformance.Case{c}}.Run(t.Context(), target)
+		if err != nil || report.Profile != want {
+			t.Errorf("error %v, profile of %v; want %s", err, report, want)
+		}
+	}
+}

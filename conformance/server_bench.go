@@ -71,8 +71,12 @@ func printable(text string) string {
 // Open connects, and begins TLS if that is how connections begin. The greeting is
 // not read. The verdict counts if ok is false.
 func (b *ServerBench) Open(ctx context.Context) (w *Wire, v Verdict, ok bool) {
+	if b.run.isAway() {
+		return nil, Verdict{Outcome: Inconclusive, Reason: "the server lets nobody in any more", Want: "220 to greet", Got: b.run.away}, false
+	}
 	conn, err := b.run.dial(ctx)
 	if err != nil {
+		b.run.turned(err.Error())
 		return nil, Verdict{Outcome: Inconclusive, Reason: fmt.Sprintf("the server cannot be reached: %v", err)}, false
 	}
 	w = b.open(ctx, conn)
@@ -90,8 +94,10 @@ func (b *ServerBench) Connect(ctx context.Context) (w *Wire, v Verdict, ok bool)
 		return w, v, false
 	}
 	if r := w.Reply(); r.Code != 220 {
+		b.run.turned(r.String())
 		return w, w.inconclusive("220 to greet", r.String()), false
 	}
+	b.run.turnedAway = 0
 	return w, Verdict{}, true
 }
 

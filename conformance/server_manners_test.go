@@ -1,7 +1,10 @@
 package conformance_test
 
 import (
+	"net"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/seed-55a66e92/postern/conformance"
@@ -101,4 +104,26 @@ func find(r *conformance.Report, id string) conformance.Result {
 		}
 	}
 	return conformance.Result{}
+}
+
+// A server elsewhere that lets nobody in any more is left alone.
+func TestServerTurnsAway(t *testing.T) {
+	s, target := newMutant(t, badserver.None)
+	target.Tiers, target.IOwn = nil, badserver.Domain
+	var n atomic.Int32
+	target.Dial = badserver.Dialer(func(c net.Conn) {
+		if n.Add(1) <= 8 {
+			s.Serve(c)
+			return
+		}
+		answeringLines(c, "421 4.7.0 Too many connections\r\n", func(string) string { return "" })
+	})
+	target = leadingTo("203.0.113.5", target)
+	report := runServer(t, conformance.Suite{Cases: casesFor("S")}, target)
+	if got := n.Load(); got > 8+6 {
+		t.Errorf("%d connections after the first that was turned away\n%s", got-8, report)
+	}
+	if got := find(report, "S-SEQ-03"); got.Outcome != conformance.Inconclusive || !strings.Contains(got.Got, "421 4.7.0 Too many connections") {
+		t.Errorf("want inconclusive, with the reply\n%s", got)
+	}
 }

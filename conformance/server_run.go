@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,6 +34,8 @@ type serverRun struct {
 	throttled          string // the reply that ended all failing logins
 	refusals           int    // of the account, since it was last let in
 	refusal            string // the last of them
+	turnedAway         int    // connections, since one was greeted
+	away               string // what the last of them got
 	nonces             int
 }
 
@@ -49,6 +52,10 @@ const (
 	// How often the account is tried while the server does not let it in: once to
 	// look, and once for a case to judge. More could lock it.
 	maxRefusals = 2
+
+	// How many connections may be turned away before a server that is not on
+	// loopback is left alone.
+	maxTurnedAway = 6
 
 	// How long the look at a server may take.
 	lookTimeout = time.Minute
@@ -207,6 +214,9 @@ func (r *serverRun) fetch(ctx context.Context) error {
 	}
 	for _, secret := range []string{r.password, r.token} {
 		r.secrets.Add(secret)
+		for _, quoted := range []string{strconv.Quote(secret), strconv.QuoteToASCII(secret)} { // as verdicts quote lines
+			r.secrets.AddText(quoted[1 : len(quoted)-1])
+		}
 	}
 	return nil
 }
@@ -240,9 +250,20 @@ func (r *serverRun) close() {}
 // rest gives a server that is not at home time to forgive, for it may have been
 // asked too much.
 func (r *serverRun) rest(ctx context.Context, attempt int) {
-	if r.facts.Network != onLoopback {
+	if r.facts.Network != onLoopback && !r.isAway() {
 		_ = pause(ctx, time.Duration(attempt)*restBetween) // the end of ctx shows soon enough
 	}
+}
+
+// isAway reports whether the server lets nobody in any more.
+func (r *serverRun) isAway() bool {
+	return r.facts.Network != onLoopback && r.turnedAway >= maxTurnedAway
+}
+
+// turned notes a connection that was not greeted.
+func (r *serverRun) turned(got string) {
+	r.turnedAway++
+	r.away = got
 }
 
 func (r *serverRun) runner(c Case) func(context.Context, Suite) Verdict {

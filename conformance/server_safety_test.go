@@ -300,3 +300,28 @@ func TestNoMessageWithoutDelivery(t *testing.T) {
 		t.Errorf("want pass\n%s", got)
 	}
 }
+
+// A secret that is quoted is still found.
+func TestServerLeaksWhatIsQuoted(t *testing.T) {
+	_, target := newMutant(t, badserver.None)
+	target.Account.Token, target.Account.Password = nil, conformance.Fixed(`say "cheese" 1`)
+	target.Dial = badserver.Dialer(func(c net.Conn) {
+		answeringLines(c, "220 leaks.test ESMTP\r\n", func(line string) string {
+			switch line {
+			case "EHLO conformance.test":
+				return "250-leaks.test\r\n250-_ say \"cheese\" 1\r\n250 AUTH PLAIN\r\n"
+			case "AUTH PLAIN":
+				return "334 say \"cheese\" 1\r\n"
+			}
+			return "235 2.7.0 Yes\r\n"
+		})
+	})
+	report := runServer(t, conformance.Suite{Cases: ungated(), Retries: -1}, target)
+	octets, err := json.Marshal(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := string(octets) + report.String(); strings.Contains(text, "cheese") {
+		t.Errorf("the report holds the password:\n%s", text)
+	}
+}

@@ -33,7 +33,7 @@ func TestSelected(t *testing.T) {
 			tls = append(tls, c.ID)
 		}
 	}
-	passing := conformance.Verdict{Outcome: conformance.Pass}
+	passed := conformance.Verdict{Outcome: conformance.Pass}
 	tests := []struct {
 		name    string
 		suite   conformance.Suite
@@ -49,10 +49,15 @@ func TestSelected(t *testing.T) {
 		{"beginning of an id", conformance.Suite{Select: []string{"C-TLS"}}, nil, `no case matches "C-TLS" (patterns match whole ids: write "C-TLS-*")`},
 		{"bad pattern", conformance.Suite{Select: []string{"C-["}}, nil, `pattern "C-["`},
 		{"no cases", conformance.Suite{Cases: []conformance.Case{}}, nil, "no case matches"},
-		{"added", conformance.Suite{Select: []string{"X-*"}}.Add(answering("X-mine", passing)), []string{"X-mine"}, ""},
-		{"same id", conformance.Suite{}.Add(answering("C-TLS-01", passing)), nil, "two cases have the id C-TLS-01"},
-		{"bad id", conformance.Suite{}.Add(answering("tls", passing)), nil, `case id "tls"`},
+		{"added", conformance.Suite{Select: []string{"X-*"}}.Add(answering("X-mine", passed)), []string{"X-mine"}, ""},
+		{"same id", conformance.Suite{}.Add(answering("C-TLS-01", passed)), nil, "two cases have the id C-TLS-01"},
+		{"bad id", conformance.Suite{}.Add(answering("tls", passed)), nil, `case id "tls"`},
 		{"no function", conformance.Suite{}.Add(conformance.Case{ID: "X-1", Title: "A case"}), nil, "X-1 has nothing to run"},
+		{"two functions", conformance.Suite{}.Add(conformance.Case{
+			ID: "X-1", Title: "A case", Server: passing("X-1").Server,
+			Mechanism: func(context.Context, *conformance.MechanismBench) conformance.Verdict { return conformance.Verdict{} },
+		}), nil, "X-1 has 2 functions to run"},
+		{"unknown tier", conformance.Suite{}.Add(passing("X-1", "deliver")), nil, `X-1 has the unknown tier "deliver"`},
 		{"no title", conformance.Suite{}.Add(conformance.Case{ID: "X-1"}), nil, "X-1 has no title"},
 	}
 	for _, tt := range tests {
