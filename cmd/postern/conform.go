@@ -36,7 +36,7 @@ const conformExamples = `
   # a client, in whatever language:
   postern conform client --driver 'curl --silent --show-error --ssl-reqd \
       --cacert {ca} --url {scheme}://{addr} --user {user}:{password} \
-      --mail-from {from} --mail-rcpt {to} --upload-file {message}' --map 67=auth
+      --mail-from {from} --mail-rcpt {to} --upload-file {message}' --map 67=auth --map 64=failed
 
   # one case: what it is, and once more with all that is said
   postern conform explain S-AUT-05
