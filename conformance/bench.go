@@ -19,6 +19,7 @@ type ClientBench struct {
 	tell    func(Event)
 	secrets leakScanner
 	broken  error // the suite could not do its part
+	cannot  error // what the client said of the last scene if it cannot do that
 }
 
 func newClientBench(t ClientTarget, c Case, timeout time.Duration) *ClientBench {
@@ -33,6 +34,9 @@ func (b *ClientBench) judge(ctx context.Context) (v Verdict) {
 		}
 		if b.broken != nil {
 			v = Verdict{Outcome: Error, Reason: b.broken.Error()}
+		}
+		if v.Outcome == Inconclusive && b.cannot != nil {
+			v = unable(fmt.Sprintf("the client cannot do what the case asks for: %v", b.cannot))
 		}
 		v = b.redact(v)
 	}()
@@ -100,6 +104,11 @@ type Scene struct {
 	// never.
 	Cancel time.Duration
 
+	// Chunking has the server offer CHUNKING, if Server lets it. Otherwise all messages
+	// come by DATA, so that a case about the end of a message has one point for it.
+	Chunking bool
+
+	greets     greetings              // how often the client says EHLO; SignIn finds out
 	nullSender bool                   // the message has no sender
 	tokens     func() (string, error) // returns them instead of Token, which is set all the same
 	patience   time.Duration          // until the client is cut off; zero means as the suite says
@@ -148,12 +157,15 @@ func unable(why string) Verdict { return skip(NoCapability, why) }
 func (b *ClientBench) SignIn(ctx context.Context, s Scene) (Scene, Verdict, bool) {
 	s.Password, s.Token = b.Secret(secretLen), ""
 	t := b.Try(ctx, s)
-	if !t.Answer.unsupported() {
-		v, ok := t.control()
-		return s, v, ok
+	if t.Answer.unsupported() {
+		s.Password, s.Token = "", b.Secret(secretLen)
+		t = b.Try(ctx, s)
 	}
-	s.Password, s.Token = "", b.Secret(secretLen)
-	v, ok := b.Control(ctx, s)
+	if t.Answer.unsupported() {
+		return s, b.lacking(t.Answer.Err), false
+	}
+	v, ok := t.control()
+	s.greets = t.greetings()
 	return s, v, ok
 }
 

@@ -23,7 +23,7 @@ func longToken() Case {
 			"Then a token of one octet more, and one of 1500 octets.",
 		Pass:      "AUTH XOAUTH2 without an initial response, which follows after the 334, and the message is delivered.",
 		Mutant:    "puts any initial response on the AUTH line",
-		AlsoKills: []string{"C-AUT-07"}, // which needs a token that is too long for it
+		AlsoKills: []string{"C-AUT-07"}, // which rests on this one
 		Since:     "v0.1.0",
 		Client:    runLongToken,
 	}

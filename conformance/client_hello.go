@@ -67,10 +67,7 @@ func runKeywords(ctx context.Context, b *ClientBench) Verdict {
 		{"250-X-JUNK\r\n250-STARTTLS\r\n250 XYZZY a=b c\r\n", "250-XYZZY a=b c\r\n250-AUTH " + mechanisms + "\r\n250 X-JUNK\r\n"},
 		{"250-AUTH=LOGIN\r\n250 STARTTLS\r\n", "250-AUTH " + mechanisms + "\r\n250 AUTH=" + mechanisms + "\r\n"},
 	} {
-		scene.Server.Faults = []mock.Fault{
-			mock.At("EHLO").Nth(1).Do(mock.Raw([]byte("250-mock.test\r\n" + lines[0]))),
-			mock.At("EHLO").Nth(2).Do(mock.Raw([]byte("250-mock.test\r\n" + lines[1]))),
-		}
+		scene.Server.Faults = scene.answerEHLO("250-mock.test\r\n"+lines[0], "250-mock.test\r\n"+lines[1])
 		t := b.Try(ctx, scene)
 		t.fault = "EHLO"
 		switch {

@@ -29,14 +29,12 @@ func runUnknownMechanisms(ctx context.Context, b *ClientBench) Verdict {
 	if !ok {
 		return v
 	}
-	scene.Server.Faults = []mock.Fault{
-		mock.At("EHLO").Nth(2).Do(mock.Raw([]byte("250-mock.test\r\n250 AUTH FOO_BAR! XYZZY\r\n"))),
-	}
+	scene.Server.Faults = scene.answerEHLO("", "250-mock.test\r\n250 AUTH FOO_BAR! XYZZY\r\n")
 	t := b.Try(ctx, scene)
 	if v := judgeClosed(t, "STARTTLS", 220, "STARTTLS"); v.Outcome != Pass {
 		return v
 	}
-	if len(t.commands("EHLO")) < 2 {
+	if len(t.commands("EHLO")) < scene.firstWithin() {
 		return t.notReached("EHLO within TLS")
 	}
 	return pass()
@@ -49,6 +47,7 @@ func bareChallenge() Case {
 		Area:      AreaAuth,
 		Refs:      []Ref{{RFC: 4954, Section: "4", Level: Must}},
 		Needs:     []Need{NeedTLS, NeedAuth, NeedMechanism("XOAUTH2")},
+		DependsOn: []string{"C-AUT-03"}, // which finds out whether such a token follows the AUTH line
 		Tiers:     []Tier{Passive},
 		Procedure: "Control: a token that is too long for the AUTH line, so that AUTH stands alone and is answered by \"334 \". Then it is answered by \"334\".",
 		Pass:      "The token follows, and the message is delivered.",

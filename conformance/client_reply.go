@@ -20,6 +20,8 @@ func mixedReply() Case {
 			"the last one offers STARTTLS.",
 		Pass: "The client reports a failure and sends nothing that rests on the reply: neither STARTTLS, " +
 			"AUTH nor MAIL. If it goes on as if EHLO had been refused, the outcome is warn.",
+		Note: "The RFC binds servers here, and many clients take the last line for the whole reply. The case says what is " +
+			"prudent, not what the RFC orders of clients.",
 		Mutant: "goes by the last line",
 		Since:  "v0.1.0",
 		Client: runMixedReply,

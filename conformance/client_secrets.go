@@ -18,7 +18,7 @@ func hiddenSecrets() Case {
 		Procedure: "Control: nothing is wrong. Then the session fails at each step, from the greeting " +
 			"to the end of the message. With a password and with a token, as far as the client can, and " +
 			"with all the logging that it has.",
-		Pass: "The client reports each failure. Neither its log nor its errors, however they are printed, " +
+		Pass: "The client comes to an end each time. Neither its log nor its errors, however they are printed, " +
 			"hold the secret or half of it: not plain, in base64, in hexadecimal or as a list of numbers.",
 		Mutant: "logs the AUTH line",
 		Since:  "v0.1.0",
@@ -88,8 +88,8 @@ func (b *ClientBench) runSetbacks(ctx context.Context, scene Scene) Verdict {
 		switch {
 		case !t.answered(s.verb, s.code):
 			return t.notReached("the reply to " + s.verb)
-		case !t.refused():
-			return t.fail("an error", t.said())
+		case t.Crash != "":
+			return t.fail("an end", t.said())
 		}
 		if v := b.judgeLeak(t); v.Outcome != Pass {
 			return v

@@ -105,7 +105,9 @@ func unsolicitedReply() Case {
 		Tiers: []Tier{Passive},
 		Procedure: "Control: a refusal of the only recipient. Then the same with one more 250 behind that to MAIL, in " +
 			"the same write, and with the three replies that would follow if all went well.",
-		Pass:   "The client reports a failure, and says of no recipient that it was accepted.",
+		Pass: "The client reports a failure, and says of no recipient that it was accepted.",
+		Note: "Many clients read replies one by one and do not look whether one came too early. No RFC orders them to; " +
+			"what it leads to is that a refusal is taken for a success.",
 		Mutant: "keeps replies for the commands to come",
 		Since:  "v0.1.0",
 		Client: runUnsolicitedReply,

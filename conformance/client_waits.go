@@ -67,7 +67,7 @@ func drippedReply() Case {
 		Needs:     []Need{NeedVirtualTime, NeedTLS, NeedAuth},
 		Tiers:     []Tier{Passive},
 		Procedure: "Control: replies in one piece, with a timeout of 7 s. Then the reply to MAIL comes octet by octet, 6 s apart.",
-		Pass:      "The client reports a failure after 7 s, give or take a second or two for the end of the session.",
+		Pass:      "The client reports a failure after 7 s, or twice that if it waits for an answer to QUIT, too.",
 		Mutant:    "waits anew for each octet",
 		Since:     "v0.1.0",
 		Client:    runDrippedReply,
@@ -95,7 +95,7 @@ func stalledTransport() Case {
 		Needs:     []Need{NeedVirtualTime, NeedTLS, NeedAuth},
 		Tiers:     []Tier{Passive},
 		Procedure: "Control: nothing is wrong, with a timeout of 7 s. Then the server begins no handshake, and reads nothing of 1 MiB of content.",
-		Pass: "The client reports a failure after 7 s, give or take a second or two for the end of the session; its " +
+		Pass: "The client reports a failure after 7 s, or twice that if it waits for an answer to QUIT, too; its " +
 			"error is a timeout, or else the outcome is warn.",
 		Mutant: "has no timeout for the handshake",
 		Since:  "v0.1.0",

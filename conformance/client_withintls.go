@@ -32,13 +32,14 @@ func runForgottenCapabilities(ctx context.Context, b *ClientBench) Verdict {
 		return v
 	}
 	before := fmt.Sprintf("250-mock.test\r\n250-STARTTLS\r\n250 AUTH %s\r\n", strings.Join(scene.mechanisms(), " "))
-	scene.Server.Faults = []mock.Fault{
-		mock.At("EHLO").Nth(1).Do(mock.Raw([]byte(before))),
-		mock.At("EHLO").Nth(2).Do(mock.Raw([]byte("250 mock.test\r\n"))),
-	}
+	scene.Server.Faults = scene.answerEHLO(before, "250 mock.test\r\n")
 	t := b.Try(ctx, scene)
-	v = judgeClosed(t, "STARTTLS", 220, "STARTTLS")
-	if v.Outcome == Pass && len(t.commands("EHLO")) < 2 {
+	// Who goes on without a sign-in has forgotten what was offered.
+	v = judgeClosed(t, "STARTTLS", 220, "STARTTLS", "VRFY", "MAIL", "RCPT", "DATA")
+	if v.Outcome == Fail {
+		v.Want = "no AUTH, which is not offered within TLS, and an error"
+	}
+	if v.Outcome == Pass && len(t.commands("EHLO")) < scene.firstWithin() {
 		return t.notReached("EHLO within TLS")
 	}
 	return v
@@ -62,18 +63,18 @@ func nestedSTARTTLS() Case {
 
 func runNestedSTARTTLS(ctx context.Context, b *ClientBench) Verdict {
 	return b.eachTLSMode(ctx, func(scene Scene) Verdict {
-		within := 2 // the number of the EHLO
+		upgrades := 1
 		if scene.TLS == ImplicitTLS {
-			within = 1
+			upgrades = 0
 		}
 		offer := fmt.Sprintf("250-mock.test\r\n250-STARTTLS\r\n250 AUTH %s\r\n", strings.Join(scene.mechanisms(), " "))
-		scene.Server.Faults = []mock.Fault{mock.At("EHLO").Nth(within).Do(mock.Raw([]byte(offer)))}
+		scene.Server.Faults = scene.answerEHLO("", offer)
 		t := b.Try(ctx, scene)
 		t.fault = "EHLO"
 		switch {
-		case len(t.commands("EHLO")) < within:
+		case len(t.commands("EHLO")) < scene.firstWithin():
 			return t.notReached("EHLO within TLS")
-		case len(t.commands("STARTTLS")) != within-1:
+		case len(t.commands("STARTTLS")) != upgrades:
 			return t.fail("no STARTTLS within TLS", "STARTTLS; "+t.said())
 		case !t.succeeded():
 			return t.fail("a delivery", t.said())

@@ -79,7 +79,10 @@ func engineStatus(c smtp.Class) conformance.Status {
 }
 
 // naive drives a client with a defect.
-func naive(defect badclient.Defect) conformance.DriverFunc {
+func naive(defect badclient.Defect) conformance.DriverFunc { return naiveAs(badclient.Plain, defect) }
+
+// naiveAs drives a client with a manner and a defect.
+func naiveAs(manner badclient.Manner, defect badclient.Defect) conformance.DriverFunc {
 	return func(ctx context.Context, cfg conformance.ClientConfig, msg conformance.Message) conformance.Answer {
 		result, err := badclient.Send(ctx, defect, badclient.Config{
 			Addr:      cfg.Addr,
@@ -92,6 +95,7 @@ func naive(defect badclient.Defect) conformance.DriverFunc {
 			Mechanism: cfg.Mechanism,
 			Timeout:   cfg.Timeout,
 			Log:       cfg.Log,
+			Manner:    manner,
 		}, badclient.Message{From: msg.From, To: msg.To, Data: msg.Data})
 		return naiveAnswer(defect, msg, result, err)
 	}

@@ -58,17 +58,22 @@ func (t *Trial) control() (Verdict, bool) {
 
 // wrongMessage returns what is wrong with the message that was accepted.
 func (t *Trial) wrongMessage() string {
-	m := t.Messages[0]
-	switch {
-	case len(t.Messages) > 1:
+	if len(t.Messages) > 1 {
 		return fmt.Sprintf("%d messages", len(t.Messages))
+	}
+	return t.wrong(t.Messages[0], t.message.To...)
+}
+
+// wrong returns what is wrong with a message that should have gone to those.
+func (t *Trial) wrong(m mock.Message, to ...string) string {
+	switch {
 	case !m.TLS:
 		return "a message without TLS"
 	case m.User != username:
 		return fmt.Sprintf("a message of the user %q", m.User)
 	case !bytes.Contains(m.Data, []byte("X-Conformance: "+t.mark)):
 		return "another message"
-	case m.From != t.message.From || !slices.Equal(m.To, t.message.To):
+	case m.From != t.message.From || !slices.Equal(m.To, to):
 		return fmt.Sprintf("a message from %q to %q", m.From, m.To)
 	}
 	return ""
@@ -156,6 +161,26 @@ func (t *Trial) legible(line string) string {
 // succeeded reports whether the message was delivered and the client said so.
 func (t *Trial) succeeded() bool {
 	return t.Answer.Status == Delivered && t.Answer.Err == nil && len(t.Messages) == 1 && t.wrongMessage() == ""
+}
+
+// apart reports whether the client sends the message to each recipient by itself.
+func (t *Trial) apart() bool {
+	mails := len(t.commands("MAIL"))
+	return mails > 1 && mails == len(t.commands("RCPT"))
+}
+
+// succeededApart is succeeded for a client that sends the message to each recipient
+// by itself.
+func (t *Trial) succeededApart() bool {
+	if t.Answer.Status != Delivered || t.Answer.Err != nil || len(t.Messages) != len(t.message.To) {
+		return false
+	}
+	for i, to := range t.message.To {
+		if t.wrong(t.Messages[i], to) != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // refused reports whether the client came to an end and said that it has failed.

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,6 +32,10 @@ func (b *ClientBench) Try(ctx context.Context, s Scene) *Trial {
 	t.Sessions, t.Messages = a.server.Sessions(), a.server.Messages()
 	t.octets, t.left = a.tap.octets(), a.left
 	t.taken, t.early, t.stalled = a.tap.taken(), a.tap.early(), a.tap.waits()
+	b.cannot = nil
+	if t.Answer.unsupported() && len(t.Sessions) == 0 {
+		b.cannot = t.Answer.Err
+	}
 	for _, session := range t.Sessions {
 		b.tell(Event{Kind: Dialogue, Case: b.of, Lines: b.dialogue(session)})
 	}
@@ -148,6 +153,9 @@ func (b *ClientBench) serverOptions(s Scene) mock.Options {
 	o := s.Server
 	o.Network = b.target.Network
 	o.RequireAuth = true
+	if !s.Chunking && o.Script == nil {
+		o.Without = append(slices.Clone(o.Without), "CHUNKING", "BINARYMIME")
+	}
 	if s.TLS == ImplicitTLS {
 		o.TLS = mock.ImplicitTLS
 	}

@@ -34,9 +34,10 @@ const conformExamples = `
       --user user@example.com --password-file password
 
   # a client, in whatever language:
-  postern conform client --driver 'curl --silent --show-error --ssl-reqd \
-      --cacert {ca} --url {scheme}://{addr} --user {user}:{password} \
-      --mail-from {from} --mail-rcpt {to} --upload-file {message}' --map 67=auth
+  postern conform client --map 67=auth --map 64=failed \
+      --driver 'curl --silent --show-error --ssl-reqd --cacert {ca} \
+      --url {scheme}://{addr} --user {user}:{password} \
+      --mail-from {from} --mail-rcpt {to} --upload-file {message}'
 
   # one case: what it is, and once more with all that is said
   postern conform explain S-AUT-05

@@ -43,7 +43,7 @@ status means.`
 
 const conformClientExamples = `
   # curl:
-  postern conform client --map 67=auth \
+  postern conform client --map 67=auth --map 64=failed \
       --driver 'curl -sS --ssl-reqd --cacert {ca} --url {scheme}://{addr}
           --user {user}:{password}
           --mail-from {from} --mail-rcpt {to} --upload-file {message}' \

@@ -58,6 +58,9 @@ func (a *app) conformList(cmd *cobra.Command, o *conformListOptions, patterns []
 		return notRun(cmd, err)
 	}
 	cases = slices.DeleteFunc(cases, func(c conformance.Case) bool { return !o.wants(c) })
+	if why := o.unknown(); why != "" {
+		return refuse(cmd, "%s", why)
+	}
 	if len(cases) == 0 {
 		return refuse(cmd, "no case is like that")
 	}
@@ -72,6 +75,33 @@ func (a *app) conformList(cmd *cobra.Command, o *conformListOptions, patterns []
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", c.ID, strictest(c), joined(c.Tiers), c.Area, c.Title)
 	}
 	return table.Flush()
+}
+
+// unknown says which flag has a value that no case has, "" if none does.
+func (o *conformListOptions) unknown() string {
+	values := make(map[string][]string)
+	add := func(name, value string) {
+		if !slices.Contains(values[name], value) {
+			values[name] = append(values[name], value)
+		}
+	}
+	for _, c := range conformance.Catalogue() {
+		add("kind", strings.TrimPrefix(c.Kind(), "token "))
+		add("area", string(c.Area))
+		for _, tier := range c.Tiers {
+			add("tier", string(tier))
+		}
+		for _, ref := range c.Refs {
+			add("level", string(ref.Level))
+		}
+	}
+	for _, flag := range [][2]string{{"kind", o.kind}, {"tier", o.tier}, {"area", o.area}, {"level", o.level}} {
+		name, value := flag[0], flag[1]
+		if value != "" && !slices.Contains(values[name], value) && value != "token generator" {
+			return fmt.Sprintf("--%s: no case has the %s %q; there are %s", name, name, value, strings.Join(values[name], ", "))
+		}
+	}
+	return ""
 }
 
 // wants reports whether a case is like the flags say.

@@ -19,6 +19,9 @@ func (s *session) auth(ctx context.Context) error {
 		return s.authToken(ctx)
 	}
 	known := []string{"PLAIN", "LOGIN", scramSHA256, scramSHA1}
+	if s.cfg.Manner == LoginOnly {
+		known = []string{"LOGIN"}
+	}
 	for {
 		mechanism, err := s.choose(known...)
 		if err != nil {
@@ -92,11 +95,15 @@ func (s *session) exchange(name, secret string) error {
 	}
 	command, response := "AUTH "+name, encode(m.initial)
 	late := m.first && len(command+" "+response+"\r\n") > maxLine && s.defect != LongInitialResponse
+	late = late || m.first && s.cfg.Manner == NoInitial
 	if m.first && !late {
 		command += " " + response
 	}
 	reply, err := s.secret("AUTH", command)
 	if err == nil && late && reply.Code == 334 {
+		if _, junk := wire.DecodeBase64([]byte(reply.Lines[0])); junk != nil && s.defect != IgnoreJunk {
+			response = "*"
+		}
 		reply, err = s.secret("AUTH", response)
 	}
 	challenge := ""

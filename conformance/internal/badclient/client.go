@@ -37,6 +37,8 @@ type Config struct {
 
 	Log io.Writer
 
+	Manner Manner
+
 	plain bool // without TLS
 }
 
@@ -80,11 +82,18 @@ type session struct {
 	clear  []byte            // what the server sent in clear behind STARTTLS
 	offers map[string]string // keyword to parameters
 	ending bool              // the message is out, and may take the server longest
+	again  bool              // EHLO was said, and is said once more
 }
 
 // Send sends one message.
 func Send(ctx context.Context, defect Defect, cfg Config, msg Message) (Result, error) {
+	if cfg.Manner == Splits {
+		return sendEach(ctx, defect, cfg, msg)
+	}
 	result, err := send(ctx, defect, cfg, msg)
+	if cfg.Manner.again(ctx, result, err) {
+		result, err = send(ctx, defect, cfg, msg)
+	}
 	var refused *ReplyError
 	var untrusted *tls.CertificateVerificationError
 	switch {
@@ -146,7 +155,14 @@ func send(ctx context.Context, defect Defect, cfg Config, msg Message) (Result, 
 // for the answer.
 func (s *session) leave(err error) {
 	var refused *ReplyError
-	if !errors.As(err, &refused) {
+	switch {
+	case s.cfg.Manner == Closes:
+		return
+	case s.cfg.Manner == Quits:
+		_ = s.write("QUIT")
+		_, _ = s.read() // it may be that of something else
+		return
+	case !errors.As(err, &refused):
 		return
 	}
 	if refused.Code == 421 && s.defect == GoOnAfter421 {
@@ -182,6 +198,9 @@ func (s *session) open(ctx context.Context) error {
 	}
 	if s.offers == nil {
 		return nil // HELO, which has no extensions
+	}
+	if err := s.chat("NOOP", "RSET"); err != nil {
+		return err
 	}
 	if s.defect == TLSWithinTLS {
 		if err := s.nest(); err != nil {
@@ -311,8 +330,19 @@ func (s *session) hello(said bool) error {
 		_, err = s.command("HELO", "HELO client.test")
 		return err
 	}
+	if s.cfg.Manner == OldHello && errors.As(err, &refused) && refused.Code/10 == 50 {
+		if _, err := s.command("HELO", "HELO client.test"); err != nil {
+			return err
+		}
+		return fmt.Errorf("no extensions, and so no TLS and no sign-in: %w", err)
+	}
 	if err != nil {
 		return err
+	}
+	if s.cfg.Manner == HelloTwice && !s.again {
+		s.again = true
+		defer func() { s.again = false }()
+		return s.hello(false)
 	}
 	s.offers = make(map[string]string)
 	for _, line := range reply.Lines[1:] {

@@ -50,7 +50,7 @@ func (s *session) say(line string) error {
 		return errUnsolicited
 	}
 	s.logf("C: %s", line)
-	return s.write(line)
+	return s.write(s.cfg.Manner.spelled(line))
 }
 
 // command sends a line and reads the reply, which should accept it.

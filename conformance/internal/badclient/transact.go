@@ -52,6 +52,9 @@ func (s *session) transact(msg Message) (Result, error) {
 	if s.defect == BracketedNull && msg.From == "" {
 		msg.From = "<>"
 	}
+	if err := s.chat("VRFY "+msg.To[0], "NOOP", "RSET"); err != nil {
+		return Result{}, err
+	}
 	replies, err := s.envelope(steps(msg, parameters))
 	result := Result{Rejected: s.rejected(msg.To, replies)}
 	refusal := s.firstRefusal(replies, result.Rejected, msg.To)
@@ -63,7 +66,13 @@ func (s *session) transact(msg Message) (Result, error) {
 	}
 	goAhead := len(replies) == len(msg.To)+2 && s.accepted("DATA", replies[len(replies)-1].Code)
 	nobody := refusal != nil && (!s.accepted("MAIL", replies[0].Code) || len(result.Rejected) == len(msg.To))
+	goAhead = goAhead || s.chunks() && len(replies) == len(msg.To)+1
 	switch {
+	case s.cfg.Manner == FirstRefusal && refusal != nil:
+		result.Rejected = nil // of the others, nothing is known
+		return result, refusal
+	case nobody && s.chunks():
+		return result, refusal
 	case nobody && goAhead && s.defect != ContentToNobody:
 		_, _ = s.command("content", ".") // it has to be refused
 		return result, refusal
@@ -86,12 +95,21 @@ func (s *session) transact(msg Message) (Result, error) {
 	return result, nil
 }
 
+// pipelines reports whether the client makes use of PIPELINING.
+func (s *session) pipelines() bool {
+	switch s.cfg.Manner {
+	case LockStep, Chatty, FirstRefusal, Chunks:
+		return false
+	}
+	return true
+}
+
 // envelope sends the commands, all at once if the server lets it, and returns the
 // replies that it got: as many as there are commands, unless there is an error or
 // something was refused that the rest would depend on.
 func (s *session) envelope(all []step) ([]wire.Reply, error) {
 	var replies []wire.Reply
-	if _, offered := s.offers["PIPELINING"]; offered || s.defect == AlwaysPipeline {
+	if _, offered := s.offers["PIPELINING"]; s.defect == AlwaysPipeline || offered && s.pipelines() {
 		var group []string
 		for _, step := range all {
 			group = append(group, step.line)
@@ -110,7 +128,7 @@ func (s *session) envelope(all []step) ([]wire.Reply, error) {
 	}
 	taken := 0
 	for _, step := range all {
-		if step.verb == "DATA" && taken == 0 {
+		if step.verb == "DATA" && (taken == 0 || s.chunks()) {
 			break
 		}
 		if err := s.say(step.line); err != nil {
@@ -127,6 +145,9 @@ func (s *session) envelope(all []step) ([]wire.Reply, error) {
 		}
 		if step.verb == "RCPT" && ok {
 			taken++
+		}
+		if step.verb == "RCPT" && !ok && s.cfg.Manner == FirstRefusal {
+			break
 		}
 	}
 	return replies, nil
@@ -169,7 +190,11 @@ func (s *session) firstRefusal(replies []wire.Reply, rejected map[string]*ReplyE
 
 // content sends the message and reads what becomes of it.
 func (s *session) content(data []byte, result *Result) error {
-	if err := s.writeContent(data); err != nil {
+	send := s.writeContent
+	if s.chunks() {
+		send = s.chunk
+	}
+	if err := send(data); err != nil {
 		return err
 	}
 	result.Uncertain, s.ending = true, true
