@@ -29,6 +29,7 @@ func TestClientManners(t *testing.T) {
 		{badclient.Chatty, outcomes{"C-PIP-03": skip}},
 		{badclient.Chunks, outcomes{"C-PIP-03": skip}},
 		{badclient.HelloTwice, nil},
+		{badclient.HelloAgain, nil},
 		{badclient.OldHello, nil},
 		{badclient.NoInitial, nil},
 		{badclient.LoginOnly, outcomes{
