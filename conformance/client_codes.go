@@ -151,7 +151,8 @@ func shutdown() Case {
 		Tiers:     []Tier{Passive},
 		Procedure: "Control: nothing is wrong. Then EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA and the end of the message are each answered by 421; the connection stays.",
 		Pass: "Nothing but QUIT is sent once the 421 has come, and the client reports a failure, which is not one for " +
-			"good, if it tells. What goes in one group with the command counts as sent before.",
+			"good, if it tells. If it says that the credentials were refused where AUTH is answered by 421, the outcome " +
+			"is warn. What goes in one group with the command counts as sent before.",
 		Mutant: "goes on with another command",
 		Since:  "v0.1.0",
 		Client: runShutdown,
@@ -191,8 +192,10 @@ func judgeShutdown(t *Trial, verb string) Verdict {
 		}
 	}
 	switch {
-	case !t.refused(), t.Answer.Status == Permanent, t.Answer.Status == AuthFailed:
+	case !t.refused(), t.Answer.Status == Permanent, t.Answer.Status == AuthFailed && verb != "AUTH":
 		return t.fail(want, t.said())
+	case t.Answer.Status == AuthFailed:
+		return t.warn(want, t.said())
 	}
 	return pass()
 }

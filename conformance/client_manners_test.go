@@ -29,6 +29,7 @@ func TestClientManners(t *testing.T) {
 		{badclient.Chatty, outcomes{"C-PIP-03": skip}},
 		{badclient.Chunks, outcomes{"C-PIP-03": skip}},
 		{badclient.HelloTwice, nil},
+		{badclient.HelloAgain, nil},
 		{badclient.OldHello, nil},
 		{badclient.NoInitial, nil},
 		{badclient.LoginOnly, outcomes{
@@ -53,6 +54,26 @@ func TestClientManners(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A client that tells no more of a sign-in than that it has failed does not say that
+// it would fail again.
+func TestSignInThatHasFailed(t *testing.T) {
+	s := subject{name: "one status", make: func() conformance.DriverFunc {
+		return func(ctx context.Context, cfg conformance.ClientConfig, msg conformance.Message) conformance.Answer {
+			answer := naive(badclient.None)(ctx, cfg, msg)
+			var refused *badclient.ReplyError
+			if errors.As(answer.Err, &refused) && refused.Verb == "AUTH" {
+				answer.Status = conformance.AuthFailed
+			}
+			return answer
+		}
+	}}
+	for _, id := range []string{"C-AUT-10", "C-REP-13"} {
+		if result := judge(t, s, id, mock.InMemory); result.Outcome != conformance.Warn {
+			t.Errorf("want warn\n%s", result)
+		}
 	}
 }
 

@@ -140,7 +140,9 @@ func notRun(cmd *cobra.Command, err error) error {
 func byFlags(line string) string {
 	line = strings.ReplaceAll(line, "conformance: ", "")
 	return strings.NewReplacer(
-		"see ServerTarget.Account", "see --user-env and --password-env", "ServerTarget.Addr", "the address", "ServerTarget.Account", "the account", "ServerTarget.IOwn", "--i-own",
+		"see ServerTarget.Account", "see --user-env and --password-env",
+		"there is no ServerTarget.Account", "there is no account: give --user and a password or a token",
+		"ServerTarget.Addr", "the address", "ServerTarget.Account", "the account", "ServerTarget.IOwn", "--i-own",
 		"ServerTarget.Sink", "--sink", "ServerTarget.From", "--from", "ServerTarget.Domain", "--domain",
 		"ServerTarget.LocalName", "--local-name", "ServerTarget.Tiers", "--tiers",
 		"ServerTarget.Profile", "--profile", "ServerTarget.Observer is nil", "this command cannot look into the sink",

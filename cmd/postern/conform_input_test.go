@@ -67,6 +67,7 @@ func TestConformBadInput(t *testing.T) {
 		"unknown flag":           {[]string{"--fast"}, conformUsage, "unknown flag: --fast ..."},
 		"unknown case":           {[]string{"explain", "S-AUT-99"}, conformUsage, `no case matches "S-AUT-99" (patterns match whole ids: write "C-TLS-*") (see postern conform list)`},
 		"explain nothing":        {[]string{"explain"}, conformUsage, "no case: name its id, such as S-AUT-05 ..."},
+		"no account for it":      {server("--select", "S-AUT-03", "--tiers", "+login"), conformUsage, "nothing was tested: 1 case, all skipped, S-AUT-03 because: no-credential: there is no account: give --user and a password or a token"},
 		"list nothing":           {[]string{"list", "--kind", "client", "--tier", "hostile"}, conformUsage, "no case is like that ..."},
 		"list an unknown kind":   {[]string{"list", "--kind", "relay"}, conformUsage, `--kind: no case has the kind "relay"; there are client, mechanism, generator, server ...`},
 		"list an unknown tier":   {[]string{"list", "--tier", "lethal"}, conformUsage, `--tier: no case has the tier "lethal"; there are passive, login, envelope, failed-login, hostile, delivery ...`},

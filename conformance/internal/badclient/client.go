@@ -207,7 +207,11 @@ func (s *session) open(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.auth(ctx)
+	err := s.auth(ctx)
+	if err == nil && s.cfg.Manner == HelloAgain {
+		err = s.hello(false)
+	}
+	return err
 }
 
 var (

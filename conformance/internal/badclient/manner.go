@@ -21,6 +21,7 @@ const (
 	Chatty       Manner = "chatty"         // NOOP, VRFY and RSET where they do no harm
 	Chunks       Manner = "chunks"         // BDAT, if that is offered
 	HelloTwice   Manner = "hello-twice"    // EHLO, each time
+	HelloAgain   Manner = "hello-again"    // EHLO behind the sign-in, too
 	OldHello     Manner = "helo"           // tries HELO if EHLO is refused, and gives up
 	NoInitial    Manner = "no-initial"     // response on the AUTH line, ever
 	LoginOnly    Manner = "login-only"     // no other mechanism
